@@ -1,0 +1,310 @@
+"""What the kernel does with a packet: its lookup of rules and routes as a pure model.
+
+The same questions can be put to a host as it is (``before``) and as it will be (``after``).
+An answer is a set of outcomes: where a route has several legs, or a rule has a selector that the
+model does not carry, the kernel may do one or the other, and the model says so.
+
+What is known and left out: a VRF's own table (a rule ``l3mdev`` matches no packet here), IPv6
+source-specific routes (``from`` in a route), dead neighbours (IPv4 then skips one of several
+equal defaults, IPv6 a router), PMTU and redirect exceptions, and that IPv4 searches ``local`` and
+``main`` as one table until the first rule is added. With ``oif``, answers are those of
+``ip route get``.
+
+Sources: net/core/fib_rules.c; net/ipv4/{fib_rules,route}.c; net/ipv6/{fib6_rules,route}.c.
+Compared with a kernel by tests/property/test_lookup_kernel.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Optional
+
+from asymgen.lookup_answers import Answer, Fate, Kind, Outcome, Packet, Step
+from asymgen.lookup_tables import Found, Tables
+from asymgen.model import (
+    PROTOCOL, Address, Family, Host, KernelState, Link, Network, NextHop, Range, Route, RouteType, Rule, RuleAction,
+)  # fmt: skip
+from asymgen.source_address import ipv4_source, ipv6_source
+
+__all__ = ["Answer", "Fate", "Kind", "Outcome", "Packet", "RoutingState", "Step", "after", "before"]
+
+_TOS_BITS = {Family.IPV4: 0x1C, Family.IPV6: 0xFC}  # IPTOS_RT_MASK; the whole DSCP field
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+_LOCAL_MULTICAST = ipaddress.IPv4Network("224.0.0.0/24")
+_PREFERS_OWN_LEG = (6, 16)  # first kernel whose IPv4 multipath prefers the leg of the source address
+_UNSPECIFIED = ipaddress.IPv4Address(0)
+
+_Steps = Optional[list[Step]]
+
+
+class RoutingState:
+    """Rules, routes and links of one moment, indexed for many questions.
+
+    ``rules`` and ``routes`` stand in the kernel's order; ``sysctls`` are in the slash form;
+    ``kernel`` is ``uname -r`` ("" is taken for a current one).
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        routes: Iterable[Route],
+        links: Iterable[Link],
+        *,
+        sysctls: Mapping[str, str] | None = None,
+        kernel: str = "",
+    ) -> None:
+        self._links = {link.name: link for link in links}
+        self._sysctls = sysctls or {}
+        ordered = sorted(rules, key=lambda rule: rule.priority)
+        self._rules = {family: [rule for rule in ordered if rule.family is family] for family in Family}
+        self._targets = {family: _first_positions(self._rules[family]) for family in Family}
+        prefers_own_leg = _version(kernel) >= _PREFERS_OWN_LEG
+        self._tables = Tables(routes, self._links, sysctls=self._sysctls, prefers_own_leg=prefers_own_leg)
+
+    def lookup(self, packet: Packet, *, explain: bool = False) -> Answer:
+        """What happens to ``packet``; with ``explain``, each rule's fate too.
+
+        An unbound socket that connects asks more than once: see :meth:`connect`.
+        """
+        steps: _Steps = [] if explain else None
+        outcomes = self._beside_rules(packet) or self._walk(packet, 0, steps=steps)
+        if packet.family is Family.IPV4 and packet.is_own and packet.oif is not None:
+            outcomes = [_assume_on_link(packet, outcome) for outcome in outcomes]
+        finished = (self._with_source(packet, outcome) for outcome in outcomes)
+        return Answer(tuple(dict.fromkeys(finished)), tuple(steps or ()))
+
+    def connect(self, packet: Packet, *, explain: bool = False) -> Answer:
+        """What happens to the packets of an unbound socket that connects (TCP, most of UDP).
+
+        IPv4 asks again with the source that it chose; IPv6 keeps its first answer, but where there
+        was none it chooses among all addresses and asks again (ip_route_connect; ip6_dst_lookup_tail).
+        """
+        answer = self.lookup(packet, explain=explain)
+        source = answer.source
+        if packet.source is None and isinstance(packet.destination, ipaddress.IPv6Address):
+            if not answer.kind.is_error:
+                return answer
+            source = ipv6_source(self._links, None, destination=packet.destination, sysctls=self._sysctls)
+        if source is None or source == packet.source:
+            return answer
+        return self.lookup(replace(packet, source=source), explain=explain)
+
+    # --- rules ---------------------------------------------------------------------------------
+
+    def _walk(self, packet: Packet, position: int, *, steps: _Steps) -> list[Outcome]:
+        """Ask the rules from ``position`` on; past a rule too that decides for some packets only."""
+        rules = self._rules[packet.family]
+        outcomes: list[Outcome] = []
+        while position < len(rules):
+            rule = rules[position]
+            position += 1
+            refusal = _refusal(rule, packet)
+            if refusal is not None:
+                _note(steps, rule, fate=Fate.SKIPPED, why=refusal)
+                continue
+            if rule.action is RuleAction.GOTO:
+                target = self._target(rule, steps=steps)
+                if target is not None and rule.unmodelled:
+                    outcomes += self._walk(packet, target, steps=steps)
+                elif target is not None:
+                    position = target
+                continue
+            decided, is_final = self._act(packet, rule, steps=steps)
+            outcomes += decided
+            if is_final and not rule.unmodelled:
+                return outcomes
+        return [*outcomes, Outcome(Kind.NONE)]
+
+    def _target(self, rule: Rule, *, steps: _Steps) -> int | None:
+        """Where a goto leads: the first rule of exactly that priority, or nowhere."""
+        target = None if rule.target is None else self._targets[rule.family].get(rule.target)
+        if target is None or rule.target is None or rule.target <= rule.priority:
+            _note(steps, rule, fate=Fate.UNRESOLVED, why=f"no later rule has priority {rule.target}")
+            return None
+        _note(steps, rule, fate=Fate.JUMPED, why=f"on to priority {rule.target}")
+        return target
+
+    def _act(self, packet: Packet, rule: Rule, *, steps: _Steps) -> tuple[list[Outcome], bool]:
+        """What a matching rule decides, and whether it does so for every packet of this shape."""
+        if rule.action is RuleAction.NOP:
+            _note(steps, rule, fate=Fate.NO_ACTION, why="nop")
+            return [], False
+        if rule.action is not RuleAction.LOOKUP:
+            _note(steps, rule, fate=Fate.DECIDED, why=f"the rule says {rule.action.value}")
+            return [Outcome(Kind(rule.action.value), rule=rule)], True
+        found = self._tables.find(packet, rule.table)
+        if found is None:
+            _note(steps, rule, fate=Fate.NO_ROUTE, why=f"table {rule.table} has no route")
+            return [], False
+        route = found.route
+        if route.type is RouteType.THROW:
+            _note(steps, rule, fate=Fate.THROWN, why=_in_words(route), route=route)
+            return [], False
+        if route.type.is_error:
+            _note(steps, rule, fate=Fate.DECIDED, why=_in_words(route), route=route)
+            return [Outcome(Kind(route.type.value), route=route, rule=rule)], True
+        return self._suppress(rule, found, steps=steps)
+
+    def _suppress(self, rule: Rule, found: Found, *, steps: _Steps) -> tuple[list[Outcome], bool]:
+        """Take away what the rule's suppressors refuse; what is left decides."""
+        route = found.route
+        length = route.destination.prefixlen
+        if rule.suppress_prefixlength is not None and length <= rule.suppress_prefixlength:
+            _note(steps, rule, fate=Fate.SUPPRESSED, why=f"{_in_words(route)} is too short", route=route)
+            return [], False
+        kept = self._kept_legs(rule, found)
+        if len(kept) < len(found.hops):
+            group = f"a leg of {_in_words(route)} is in device group {rule.suppress_group}"
+            _note(steps, rule, fate=Fate.SUPPRESSED, why=group, route=route)
+        if kept:
+            _note(steps, rule, fate=Fate.DECIDED, why=_in_words(route), route=route)
+        kind = Kind(route.type.value)
+        return [Outcome(kind, hop, None, route, rule) for hop in kept], len(kept) == len(found.hops)
+
+    def _kept_legs(self, rule: Rule, found: Found) -> Sequence[NextHop]:
+        """IPv4 judges all legs by the group of the first, dead or not; IPv6 each by its own."""
+        if rule.suppress_group is None:
+            return found.hops
+        if rule.family is Family.IPV4:
+            return () if self._group(found.route.nexthops[0]) == rule.suppress_group else found.hops
+        return [hop for hop in found.hops if self._group(hop) != rule.suppress_group]
+
+    def _group(self, hop: NextHop) -> int | None:
+        link = self._links.get(hop.interface or "")
+        return None if link is None else link.group
+
+    # --- what stands beside rules and tables ---------------------------------------------------
+
+    def _beside_rules(self, packet: Packet) -> list[Outcome]:
+        """IPv4 multicast and broadcast leave by the bound interface or address, no rule asked."""
+        destination = packet.destination
+        if packet.family is not Family.IPV4 or not packet.is_own:
+            return []
+        interface = packet.oif
+        if interface is None and packet.source is not None and (destination.is_multicast or destination == _BROADCAST):
+            interface = self._holder(packet.source)
+        elif destination != _BROADCAST and destination not in _LOCAL_MULTICAST:
+            return []
+        kind = Kind.BROADCAST if destination == _BROADCAST else Kind.MULTICAST
+        return [] if interface is None else [Outcome(kind, NextHop(interface))]
+
+    def _holder(self, address: Address) -> str | None:
+        names = (link.name for link in self._links.values() for held in link.addresses if held.address == address)
+        return next(names, None)
+
+    # --- the source ----------------------------------------------------------------------------
+
+    def _with_source(self, packet: Packet, outcome: Outcome) -> Outcome:
+        if packet.source is not None:
+            return replace(outcome, source=packet.source)
+        return outcome if outcome.kind.is_error else replace(outcome, source=self._chosen_source(packet, outcome))
+
+    def _chosen_source(self, packet: Packet, outcome: Outcome) -> Address | None:
+        route, hop = outcome.route, outcome.hop
+        if route is not None and route.preferred_source is not None:
+            return route.preferred_source
+        if isinstance(packet.destination, ipaddress.IPv6Address):
+            interface = None if hop is None else hop.interface
+            return ipv6_source(self._links, interface, destination=packet.destination, sysctls=self._sysctls)
+        if outcome.kind is Kind.LOCAL:
+            return packet.destination
+        if hop is None or hop.interface is None:
+            return None
+        scope = "link" if route is None else route.scope
+        return ipv4_source(self._links, hop.interface, gateway=hop.gateway, scope=scope)
+
+
+def before(host: Host) -> RoutingState:
+    """The host as its snapshot shows it."""
+    return RoutingState(host.rules, host.routes, host.links, sysctls=host.sysctls, kernel=host.kernel)
+
+
+def after(host: Host, state: KernelState) -> RoutingState:
+    """The host with ``state`` loaded in place of whatever asymgen had put there before."""
+    groups = {member.interface: member.group for member in state.groups}
+    links = [replace(link, group=groups.get(link.name, link.group)) for link in host.links]
+    rules = [rule for rule in host.rules if rule.protocol != PROTOCOL]
+    added = [_as_loaded(route) for route in state.routes]
+    replaced = {_key(route) for route in added}
+    routes = [route for route in host.routes if route.protocol != PROTOCOL and _key(route) not in replaced]
+    return RoutingState([*rules, *state.rules], [*routes, *added], links, sysctls=host.sysctls, kernel=host.kernel)
+
+
+def _as_loaded(route: Route) -> Route:
+    """IPv6 makes 1024 of a metric that is not given."""
+    return replace(route, metric=1024) if route.family is Family.IPV6 and route.metric == 0 else route
+
+
+def _key(route: Route) -> tuple[Family, int, Network, int, int]:
+    """What makes ``ip route replace`` take the place of a route."""
+    return route.family, route.table, route.destination, route.tos, route.metric
+
+
+def _refusal(rule: Rule, packet: Packet) -> str | None:
+    """Why the rule does not match, or None; selectors that are not modelled count as matching."""
+    mismatch = next((name for name, matches in _selectors(rule, packet) if not matches), None)
+    if not rule.inverted:
+        return mismatch
+    # "not" turns the whole around: one selector that does not match is enough.
+    return "not" if mismatch is None and not rule.unmodelled else None
+
+
+def _selectors(rule: Rule, packet: Packet) -> Iterable[tuple[str, bool]]:
+    yield "from", _source_matches(rule, packet)
+    yield "to", rule.destination is None or packet.destination in rule.destination
+    yield "tos", not rule.tos or rule.tos == packet.tos & _TOS_BITS[packet.family]
+    yield "fwmark", rule.mark is None or not (packet.mark ^ rule.mark) & _mask(rule)
+    yield "iif", rule.iif in (None, packet.iif)
+    yield "oif", rule.oif in (None, packet.oif)
+    yield "uidrange", _contains(rule.uids, packet.uid if packet.is_own else 0)
+    yield "ipproto", rule.ipproto in (None, 0, packet.ipproto)
+    yield "sport", _contains(rule.sport, packet.sport)
+    yield "dport", _contains(rule.dport, packet.dport)
+    yield "l3mdev", not rule.l3mdev
+
+
+def _source_matches(rule: Rule, packet: Packet) -> bool:
+    """An unbound IPv4 socket asks as 0.0.0.0, which 0.0.0.0/1 holds; IPv6 matches no prefix at all."""
+    if rule.source is None or rule.source.prefixlen == 0:
+        return True
+    if packet.source is None:
+        return packet.family is Family.IPV4 and _UNSPECIFIED in rule.source
+    return packet.source in rule.source
+
+
+def _mask(rule: Rule) -> int:
+    return 0xFFFFFFFF if rule.mask is None else rule.mask
+
+
+def _contains(wanted: Range | None, value: int) -> bool:
+    return wanted is None or wanted.first <= value <= wanted.last
+
+
+def _assume_on_link(packet: Packet, outcome: Outcome) -> Outcome:
+    """IPv4 sends out of the interface that a socket is bound to, even where no route allows it."""
+    if not outcome.kind.is_error:
+        return outcome
+    return Outcome(Kind.UNICAST, NextHop(packet.oif), rule=outcome.rule)
+
+
+def _first_positions(rules: Sequence[Rule]) -> dict[int, int]:
+    """For each priority, where its first rule stands."""
+    return {rule.priority: position for position, rule in reversed(list(enumerate(rules)))}
+
+
+def _in_words(route: Route) -> str:
+    return f"{route.type.value} {route.destination}"
+
+
+def _note(steps: _Steps, rule: Rule, *, fate: Fate, why: str, route: Route | None = None) -> None:
+    if steps is not None:
+        steps.append(Step(rule, fate, why, route))
+
+
+def _version(kernel: str) -> tuple[int, ...]:
+    """The first two numbers of ``uname -r``; more than any where there are none."""
+    found = re.match(r"(\d+)\.(\d+)", kernel)
+    return (int(found[1]), int(found[2])) if found else (1 << 30,)

@@ -1,0 +1,112 @@
+"""Snapshot into :class:`~asymgen.model.Host`: dicts end here. Pure.
+
+Whatever cannot be read is an InputError that names the origin, the key's path, what was found and what was
+expected; keys that nobody knows are no error, so that a snapshot may carry more than asymgen reads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from asymgen.errors import InputError
+from asymgen.model import Family, Host
+from asymgen.parse_fields import MISSING, MalformedError, number_of, shown, text, text_mapping, texts
+from asymgen.parse_links import parse_links
+from asymgen.parse_managers import parse_leases, parse_managers
+from asymgen.parse_names import Names, parse_names, parse_number_names
+from asymgen.parse_routes import parse_nexthop_objects, parse_routes
+from asymgen.parse_rules import parse_rules
+
+_HINT = "Make a new snapshot on that host: asymgen snapshot -o FILE"
+_REQUIRED = ("links", "addrs", "routes4", "routes6", "rules4", "rules6", "os_release")
+
+
+def load_snapshot(text: str, origin: str) -> dict[str, Any]:
+    """The JSON text of a snapshot as a dict. ``origin`` (a file name) is for messages.
+
+    Lone surrogates stand for bytes of interface names that are not UTF-8; control characters inside strings
+    are allowed, since ip(8) does not escape those of a name.
+    """
+    try:
+        value = json.loads(text, strict=False)
+    except json.JSONDecodeError as problem:
+        where = f"line {problem.lineno}, column {problem.colno}"
+        raise InputError(f"{origin}: no valid JSON at {where}: {problem.msg}", hint=_HINT) from None
+    except (ValueError, RecursionError) as problem:  # a number of 5000 digits, brackets 5000 deep
+        raise InputError(f"{origin}: no valid JSON: {problem}", hint=_HINT) from None
+    if not isinstance(value, dict):
+        raise InputError(f"{origin}: found {shown(value)}, expected an object with links, addrs, …", hint=_HINT)
+    return value
+
+
+def snapshot_to_json(snapshot: Mapping[str, Any]) -> str:
+    """A snapshot as text: pure ASCII, so that names of any bytes survive; the same snapshot gives the same text."""
+    return json.dumps(snapshot, ensure_ascii=True, indent=1, sort_keys=True) + "\n"
+
+
+def parse_host(snapshot: Mapping[str, Any], *, origin: str = "snapshot") -> Host:
+    """Everything that ``snapshot`` says. Raises InputError."""
+    try:
+        _require_keys(snapshot)
+        return _host(snapshot)
+    except MalformedError as problem:
+        raise InputError(f"{origin}: {problem}", hint=_HINT) from None
+
+
+def _require_keys(snapshot: Mapping[str, Any]) -> None:
+    for key in _REQUIRED:
+        if key not in snapshot:
+            raise MalformedError(key, MISSING, "an object" if key == "os_release" else "a list of objects")
+
+
+def _host(snapshot: Mapping[str, Any]) -> Host:
+    names = parse_names(snapshot)
+    nexthops = parse_nexthop_objects(snapshot)
+    links = parse_links(snapshot, names)
+    routes = tuple(
+        route
+        for family in Family
+        for route in parse_routes(snapshot, f"routes{family:d}", family, names=names, nexthops=nexthops)
+    )
+    rules = tuple(rule for family in Family for rule in parse_rules(snapshot, f"rules{family:d}", family, names=names))
+    return Host(
+        hostname=text(snapshot, "hostname"),
+        links=links,
+        routes=routes,
+        rules=rules,
+        os_release=text_mapping(snapshot, "os_release"),
+        machine_id=text(snapshot, "machine_id"),
+        kernel=text(snapshot, "kernel"),
+        iproute2=text(snapshot, "iproute2"),
+        table_names=parse_number_names(snapshot, "rt_tables"),
+        group_names=parse_number_names(snapshot, "groups"),
+        firewall_groups=_firewall_groups(snapshot),
+        managers=parse_managers(snapshot),
+        leases=parse_leases(snapshot),
+        sysctls=text_mapping(snapshot, "sysctls"),
+        notes=texts(snapshot, "notes") + _unknown_protocols(names),
+    )
+
+
+def _firewall_groups(snapshot: Mapping[str, Any]) -> frozenset[int]:
+    value = snapshot.get("firewall_groups")
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list):
+        raise MalformedError("firewall_groups", value, "a list of numbers")
+    groups = []
+    for index, item in enumerate(value):
+        number = number_of(item)
+        if number is None:
+            raise MalformedError(f"firewall_groups[{index}]", item, "a device group's number")
+        groups.append(number)
+    return frozenset(groups)
+
+
+def _unknown_protocols(names: Names) -> tuple[str, ...]:
+    return tuple(
+        f"The snapshot names a route protocol {shown(name)} but not its number (rt_protos): taken as somebody else's."
+        for name in sorted(names.unknown_protocols)
+    )
