@@ -1,0 +1,141 @@
+"""Networks that ``main`` reaches through another uplink, and that no device group keeps apart.
+
+The guard looks into ``main`` and lets the device group suppress routes through the other uplinks. Where
+a group cannot tell them apart (a third uplink of the same group, two gateways on one interface, somebody
+else's group, a multipath route, a network nested in our own subnet) the uplink's own table T gets a route
+to that network by its own next hop: a *detour*. Networks of non-uplinks inside a detour are thrown back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from asymgen.model import Family, Network, NextHop, Plan, Route, Uplink
+from asymgen.prefixes import is_inside, longest_match, outermost
+
+
+@dataclass(frozen=True)
+class Detours:
+    """What T needs beside the uplink's own prefixes and its default.
+
+    ``routes`` are the detours with their next hops; ``uncaught`` the networks among them that the
+    group would not have caught; ``left_to_main`` networks whose best route leads elsewhere: through
+    a non-uplink, through this uplink itself, or into an error.
+    """
+
+    uplink: Uplink
+    routes: tuple[tuple[Network, NextHop], ...]
+    uncaught: tuple[Network, ...]
+    left_to_main: tuple[Network, ...]
+
+    def has_inside(self, prefix: Network) -> bool:
+        """Whether ``main`` would lead a packet for a network inside ``prefix`` to another uplink."""
+        return any(is_inside(network, prefix) for network in self.uncaught)
+
+    def thrown(self, unguarded: Iterable[Network]) -> tuple[Network, ...]:
+        """Networks that T must leave to ``main``: the nearest entry of T around them is a detour or an
+        own prefix (``unguarded``) that no rule protects."""
+        taking = {network for network, _ in self.routes} | set(unguarded)
+        around = taking | set(self.uplink.prefixes)
+        if not taking:
+            return ()
+        return tuple(
+            network
+            for network in self.left_to_main
+            if network not in around and longest_match(around, network) in taking
+        )
+
+    def elsewhere(self) -> tuple[Network, ...]:
+        """The outermost networks that are left to ``main``, for rules that name each."""
+        own = set(self.uplink.prefixes)
+        return outermost(network for network in self.left_to_main if network not in own)
+
+
+def find_detours(plan: Plan, uplink: Uplink, *, by_group: bool) -> Detours:
+    """Look at every network of ``main`` (the best route of each) from ``uplink``'s side."""
+    view = _View(plan, uplink, by_group=by_group)
+    own = set(uplink.prefixes)
+    routes: list[tuple[Network, NextHop]] = []
+    uncaught: list[Network] = []
+    left = [error for error in plan.main_errors if _is_specific(error, uplink.family)]
+    for network, candidates in _by_destination(plan.main, uplink.family).items():
+        best = candidates[0]
+        if not view.leads_to_others(best):
+            left.append(network)
+            continue
+        if network in own:
+            continue
+        hop = view.own_hop(candidates)
+        caught = view.is_caught(best)
+        if not caught:
+            uncaught.append(network)
+        if hop is not None or not caught or any(is_inside(network, prefix) for prefix in own):
+            routes.append((network, hop or _default_hop(uplink, network)))
+    return Detours(uplink, tuple(routes), tuple(uncaught), tuple(left))
+
+
+def _default_hop(uplink: Uplink, network: Network) -> NextHop:
+    """The uplink's next hop; on-link where the detour itself would hide the gateway's subnet."""
+    hidden = uplink.gateway is not None and uplink.gateway in network
+    return NextHop(uplink.interface, uplink.gateway, onlink=uplink.onlink or hidden)
+
+
+def _is_specific(network: Network, family: Family) -> bool:
+    return network.version == family.value and network.prefixlen > family.suppressed_length
+
+
+class _View:
+    """Who owns a route, seen from one uplink."""
+
+    def __init__(self, plan: Plan, uplink: Uplink, *, by_group: bool) -> None:
+        self.uplink = uplink
+        self.family_uplinks = [other for other in plan.uplinks if other.family is uplink.family]
+        self.interfaces = {other.interface for other in self.family_uplinks}
+        self.apart = {
+            other.interface
+            for other in self.family_uplinks
+            if by_group and other.grouped and other.primary != uplink.primary
+        }
+
+    def leads_to_others(self, route: Route) -> bool:
+        """Whether any leg leaves by another uplink."""
+        return any(self._is_others(route, hop) for hop in route.nexthops)
+
+    def is_caught(self, route: Route) -> bool:
+        """Whether the guard's group suppresses this route: a single leg, through the other group."""
+        return len(route.nexthops) == 1 and route.nexthops[0].interface in self.apart
+
+    def own_hop(self, candidates: Iterable[Route]) -> NextHop | None:
+        """This uplink's own way to the same network, where ``main`` has one behind a better route."""
+        for route in candidates:
+            for hop in route.nexthops:
+                if hop.interface == self.uplink.interface and not self._is_others(route, hop):
+                    return NextHop(self.uplink.interface, hop.gateway, onlink=hop.onlink)
+        return None
+
+    def _is_others(self, route: Route, hop: NextHop) -> bool:
+        if hop.interface != self.uplink.interface:
+            return hop.interface in self.interfaces
+        siblings = [other for other in self.family_uplinks if other.interface == hop.interface]
+        return len(siblings) > 1 and _owner(siblings, route, hop) is not self.uplink
+
+
+def _owner(siblings: Sequence[Uplink], route: Route, hop: NextHop) -> Uplink:
+    """Which of several uplinks of one interface a leg belongs to: by gateway, by the gateway's subnet,
+    for a device route by its destination; else the first."""
+    inside = hop.gateway if hop.gateway is not None else route.destination.network_address
+    by_gateway = [up for up in siblings if up.gateway is not None and up.gateway == hop.gateway]
+    by_subnet = [up for up in siblings if any(inside in prefix for prefix in up.prefixes)]
+    return (by_gateway or by_subnet or list(siblings))[0]
+
+
+def _by_destination(routes: Iterable[Route], family: Family) -> dict[Network, list[Route]]:
+    """Routes per destination, the one that the kernel prefers first."""
+    grouped: dict[Network, list[Route]] = {}
+    for route in routes:
+        if route.family is family:
+            grouped.setdefault(route.destination, []).append(route)
+    for candidates in grouped.values():
+        candidates.sort(key=lambda route: route.metric)
+    return grouped

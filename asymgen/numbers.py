@@ -1,0 +1,241 @@
+"""Identifiers: routing tables, rule priorities, device groups. Free, and the same tomorrow.
+
+routing.md, "Numbers". An interface keeps its numbers, keyed by name, from the plan file or from our
+own live rules. Free means: in no live rule or route, in no rt_tables file, in no band of a tool that
+is on this host (:data:`BANDS`).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from asymgen.errors import UnsupportedError
+from asymgen.model import PROTOCOL, Host, Kept, Link, Numbers, Rule, RuleAction
+from asymgen.uplinks import Candidate
+
+PRIORITY_BASE = 32000
+PRIORITIES_EACH = 10
+"""Priorities that one uplink reserves: P+0 to P+4 are used, the rest is room."""
+
+TABLE_BASE = 1
+RESERVED_TABLES = frozenset({0, 253, 254, 255})
+GROUP_BASE = 9700
+
+
+@dataclass(frozen=True)
+class Band:
+    """Numbers that another tool uses where it is on the host: known by an interface name (glob) or
+    by its name among the installed managers."""
+
+    owner: str
+    interfaces: tuple[str, ...] = ()
+    tables: tuple[tuple[int, int], ...] = ()
+    priorities: tuple[tuple[int, int], ...] = ()
+
+
+BANDS = (
+    Band("tailscale", ("tailscale*",), ((52, 52),), ((5210, 5270),)),
+    Band("kube-router", ("kube-bridge",), ((77, 79),), ((77, 110),)),
+    Band("netbird", ("wt[0-9]*",), ((7120, 7120),), ((100, 110),)),
+    Band("cloud-init", (), ((100, 199),)),
+    Band("amazon-ec2-net-utils", (), ((10000, 11999),), ((10000, 11999),)),
+    Band("nm-cloud-setup", (), ((30200, 30500),), ((30000, 30500),)),
+    Band("cloud-netconfig", (), ((30000, 30500),), ((30000, 30500),)),
+    Band("wireguard", ("wg*",), ((51820, 51840),)),
+    Band("ifupdown-multi", (), (), ((25357, 25612), (31047, 31302))),
+    Band("mwan3", (), ((1, 250),), ((1000, 3999),)),
+    Band("shorewall", (), (), ((1000, 1999), (11000, 11999), (20000, 26999))),
+    Band("kubernetes", ("cali*", "cilium*"), ((2004, 2005),), ((9, 111),)),
+)  # fmt: skip
+"""The register of facts/peers.md, section 2."""
+
+
+def is_ours(rule: Rule, kept: Kept) -> bool:
+    """Whether asymgen made ``rule``: by protocol 97; by its number and shape where a kernel (< 4.17)
+    or a network manager keeps no protocol of ours."""
+    if rule.protocol == PROTOCOL:
+        return True
+    if rule.protocol not in (0, 3, 4) or rule.iif != "lo" or rule.source is None:
+        return False
+    return any(own.priority <= rule.priority < own.priority + PRIORITIES_EACH for own in kept.numbers)
+
+
+def assign_numbers(
+    host: Host, candidates: Sequence[Candidate], kept: Kept, *, table_base: int | None, priority_base: int | None
+) -> dict[Candidate, Numbers]:
+    """Numbers for every candidate; both families of an interface share them.
+
+    Raises UnsupportedError where the priorities before the first rule for ``main`` do not suffice.
+    """
+    slots = _slots(candidates)
+    remembered = _remembered(host, slots, (*kept.numbers, *_live_numbers(host)), table_base, priority_base)
+    taken_tables = _taken_tables(host, kept) | {numbers.table for numbers in remembered.values()}
+    taken_priorities = {numbers.priority for numbers in remembered.values()}
+    tables = _free_tables(table_base or TABLE_BASE, taken_tables)
+    priorities = _free_priorities(host, kept, len(slots), priority_base, taken_priorities)
+    assigned = {}
+    for slot in slots:
+        old = remembered.get(slot)
+        table, priority = (old.table, old.priority) if old else (next(tables), next(priorities))
+        for candidate in slot.candidates:
+            assigned[candidate] = slot.numbered(host, table, priority)
+    return assigned
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """What shares one number: an interface's first next hop of each family, its second, …"""
+
+    interface: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def gateways(self) -> tuple[object, ...]:
+        return tuple(candidate.way.gateway for candidate in self.candidates)
+
+    def numbered(self, host: Host, table: int, priority: int) -> Numbers:
+        link = host.link(self.interface)
+        gateways = tuple(c.way.gateway for c in self.candidates if c.way.gateway is not None)
+        mac, kind, vlan = (link.mac, link.kind, link.vlan_id) if link else ("", "", None)
+        return Numbers(self.interface, table, priority, gateways=gateways, mac=mac, kind=kind, vlan_id=vlan)
+
+
+def _slots(candidates: Sequence[Candidate]) -> list[_Slot]:
+    slots: dict[tuple[str, int], list[Candidate]] = {}
+    counts: dict[tuple[str, int], int] = {}
+    for candidate in candidates:
+        key = (candidate.way.interface, int(candidate.way.family))
+        ordinal = counts[key] = counts.get(key, -1) + 1
+        slots.setdefault((candidate.way.interface, ordinal), []).append(candidate)
+    return [_Slot(interface, tuple(members)) for (interface, _), members in slots.items()]
+
+
+def _remembered(
+    host: Host, slots: list[_Slot], known: Sequence[Numbers], table_base: int | None, priority_base: int | None
+) -> dict[_Slot, Numbers]:
+    """Which slot keeps which earlier numbers. Bases that a person now asks for end what was kept."""
+    usable = [
+        numbers
+        for numbers in known
+        if (table_base is None or numbers.table >= table_base)
+        and (priority_base is None or numbers.priority >= priority_base)
+    ]
+    remembered: dict[_Slot, Numbers] = {}
+    for matches in (_same_gateway, _same_name, lambda slot, old: _renamed(host, slots, slot, old)):
+        for slot in slots:
+            free = [old for old in usable if old.table not in {n.table for n in remembered.values()}]
+            found = next((old for old in free if matches(slot, old)), None)
+            if slot not in remembered and found is not None:
+                remembered[slot] = found
+    return remembered
+
+
+def _same_gateway(slot: _Slot, old: Numbers) -> bool:
+    return slot.interface == old.interface and bool(set(slot.gateways) & set(old.gateways))
+
+
+def _same_name(slot: _Slot, old: Numbers) -> bool:
+    return slot.interface == old.interface
+
+
+def _renamed(host: Host, slots: list[_Slot], slot: _Slot, old: Numbers) -> bool:
+    """The old name is gone and this slot's link alone has its MAC, kind and VLAN id."""
+
+    def alike(link: Link | None) -> bool:
+        return link is not None and (link.mac, link.kind, link.vlan_id) == (old.mac, old.kind, old.vlan_id)
+
+    twins = {other.interface for other in slots if alike(host.link(other.interface))}
+    return bool(old.mac) and host.link(old.interface) is None and twins == {slot.interface}
+
+
+def _live_numbers(host: Host) -> Iterator[Numbers]:
+    """Numbers that our own live rules show: the rule at P+3 looks up T, whose routes name the interface."""
+    owners = {route.table: route.interfaces[0] for route in host.routes if route.protocol == PROTOCOL and route.interfaces}
+    for rule in host.rules:
+        plain = rule.action is RuleAction.LOOKUP and rule.suppress_prefixlength is None and rule.destination is None
+        if rule.protocol == PROTOCOL and plain and rule.table is not None and rule.table in owners:
+            yield Numbers(owners[rule.table], rule.table, rule.priority - 3)
+
+
+def _present(host: Host, band: Band) -> bool:
+    by_name = any(fnmatch.fnmatchcase(link.name, glob) for link in host.links for glob in band.interfaces)
+    return by_name or band.owner in host.managers.installed
+
+
+def _taken_tables(host: Host, kept: Kept) -> set[int]:
+    taken = set(RESERVED_TABLES)
+    taken |= {route.table for route in host.routes if route.protocol != PROTOCOL}
+    taken |= {rule.table for rule in host.rules if rule.table is not None and not is_ours(rule, kept)}
+    taken |= {number for number, name in host.table_names.items() if not name.startswith("asymgen")}
+    for band in BANDS:
+        if _present(host, band):
+            taken.update(*(range(first, last + 1) for first, last in band.tables))
+    return taken
+
+
+def _free_tables(base: int, taken: set[int]) -> Iterator[int]:
+    table = base
+    while True:
+        if table not in taken:
+            yield table
+        table += 1
+
+
+def main_priority(rules: Iterable[Rule], default: int = 32766) -> int:
+    """Priority of the first rule that sends everything to ``main``."""
+    return min(
+        (
+            rule.priority
+            for rule in rules
+            if rule.is_unconditional and rule.action is RuleAction.LOOKUP and rule.table == 254
+            and rule.suppress_prefixlength is None and rule.suppress_group is None
+        ),
+        default=default,
+    )  # fmt: skip
+
+
+def _free_priorities(
+    host: Host, kept: Kept, count: int, asked: int | None, taken: set[int]
+) -> Iterator[int]:
+    """First priorities of uplinks, upwards from the base, all before the first rule for ``main``."""
+    limit = main_priority(host.rules)
+    step = PRIORITIES_EACH
+    base = asked
+    if base is None:
+        base = PRIORITY_BASE if PRIORITY_BASE + step * count <= limit else max(1, (limit - step * count) // step * step)
+    foreign = {rule.priority for rule in host.rules if not is_ours(rule, kept)}
+    bands = [band for band in BANDS if _present(host, band)]
+    for priority in range(base, limit - step + 1, step):
+        slot = range(priority, priority + step)
+        in_band = any(first < priority + step and priority <= last for band in bands for first, last in band.priorities)
+        if priority not in taken and not in_band and not any(number in foreign for number in slot):
+            yield priority
+    raise UnsupportedError(
+        f"no free rule priorities between {base} and {limit}, where the first rule for table main stands; "
+        f"{count} uplinks need {step * count} of them",
+        hint="give a lower --priority-base",
+    )
+
+
+def assign_groups(host: Host, kept: Kept, primary: str, secondaries: Iterable[str]) -> tuple[int, int]:
+    """The device groups (G0 for the primary's interface, G1 for the other uplinks'): kept, else as our
+    live rules name them, else the first two that nobody uses. Never 0."""
+    if kept.groups is not None:
+        return kept.groups
+    live = _live_groups(host, primary, secondaries)
+    if live is not None:
+        return live
+    taken = {link.group for link in host.links} | set(host.group_names) | host.firewall_groups | {0}
+    free = (number for number in range(GROUP_BASE, 1 << 31) if number not in taken)
+    return next(free), next(free)
+
+
+def _live_groups(host: Host, primary: str, secondaries: Iterable[str]) -> tuple[int, int] | None:
+    ours = {r.suppress_group for r in host.rules if r.protocol == PROTOCOL and r.suppress_group is not None}
+    present: Mapping[str, int] = {link.name: link.group for link in host.links if link.group in ours}
+    others = {present[name] for name in secondaries if name in present}
+    if primary in present and len(others) == 1 and present[primary] not in others:
+        return present[primary], others.pop()
+    return None

@@ -1,0 +1,167 @@
+"""Host x choices x kept numbers -> plan: what the kernel shall hold, before any backend is asked.
+
+Pure. The pieces are in uplinks.py (which interfaces), sources.py (what rules select by), numbers.py
+(identifiers) and foreign.py (what others set up); this module puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from asymgen.foreign import (
+    bypassed_rules,
+    error_networks,
+    find_jump,
+    foreign_rules,
+    is_tunnel_rule,
+    local_is_moved,
+    takes_everything,
+)
+from asymgen.model import (
+    PROTOCOL,
+    TABLE_MAIN,
+    Choices,
+    Family,
+    Host,
+    Jump,
+    Kept,
+    Numbers,
+    Plan,
+    Route,
+    RouteType,
+    Rule,
+    Sysctl,
+    Uplink,
+)
+from asymgen.numbers import assign_groups, assign_numbers
+from asymgen.settings import plan_sysctls
+from asymgen.sources import host_forwards, select_sources
+from asymgen.uplinks import Candidate, find_uplinks
+
+NO_KEPT = Kept()
+
+
+def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
+    """The plan for ``host``. ``kept`` is what an earlier run left for this machine.
+
+    Raises UnsupportedError where numbers run out.
+    """
+    found = find_uplinks(host, choices, kept)
+    active = frozenset(family for family in choices.families if _has_work(host, found.candidates, family, kept))
+    numbers = assign_numbers(
+        host, found.candidates, kept, table_base=choices.table_base, priority_base=choices.priority_base
+    )
+    names = list(dict.fromkeys(candidate.way.interface for candidate in found.candidates))
+    groups = assign_groups(host, kept, names[0] if names else "", names[1:])
+    forwards = host_forwards(host, names)
+    uplinks = tuple(
+        _uplink(host, candidate, numbers[candidate], found.candidates, choices, forwards, groups)
+        for candidate in found.candidates
+    )
+    working = [uplink for uplink in uplinks if uplink.family in active]
+    repeats, jumps = _foreign(host, working, kept)
+    sysctls = plan_sysctls(host, working, kept, arp=choices.arp)
+    first = min((uplink.priority for uplink in working), default=0)
+    return Plan(
+        hostname=host.hostname, machine_id=host.machine_id, uplinks=uplinks, others=found.others,
+        unresolved=found.unresolved, groups=groups, active=active, main=_main_networks(host, active),
+        repeats=repeats, jumps=jumps, sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed,
+        main_errors=error_networks(host, active),
+        local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
+        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards)),
+        kept=_to_keep(numbers, groups, sysctls, choices, kept),
+    )  # fmt: skip
+
+
+def _has_work(host: Host, candidates: Sequence[Candidate], family: Family, kept: Kept) -> bool:
+    """Two uplinks, or a tunnel that takes replies away from the only one."""
+    interfaces = {candidate.way.interface for candidate in candidates if candidate.way.family is family}
+    count = sum(1 for candidate in candidates if candidate.way.family is family)
+    if count != 1:
+        return count > 1
+    main = [route for route in host.routes if route.table == TABLE_MAIN]
+    by_rule = any(is_tunnel_rule(host, rule, interfaces) for rule in foreign_rules(host, family, kept))
+    return by_rule or takes_everything(main, family, interfaces)
+
+
+def _uplink(
+    host: Host,
+    candidate: Candidate,
+    numbers: Numbers,
+    rivals: Sequence[Candidate],
+    choices: Choices,
+    forwards: bool,
+    groups: tuple[int, int],
+) -> Uplink:
+    way = candidate.way
+    link = host.link(way.interface)
+    reachable = way.gateway is None or way.gateway.is_link_local
+    onlink = not reachable and not any(way.gateway in prefix for prefix in candidate.prefixes if prefix.num_addresses > 1)
+    return Uplink(
+        interface=way.interface, family=way.family, gateway=way.gateway, gateway_source=way.found,
+        addresses=candidate.addresses, prefixes=candidate.prefixes,
+        sources=select_sources(host, candidate, rivals, rule_by=choices.rule_by, forwards=forwards),
+        table=numbers.table, priority=numbers.priority, primary=way.interface == rivals[0].way.interface,
+        onlink=onlink, mtu=way.mtu, grouped=link is None or link.group in (0, *groups), dynamic=way.dynamic,
+    )  # fmt: skip
+
+
+def _foreign(host: Host, working: Sequence[Uplink], kept: Kept) -> tuple[tuple[Rule, ...], tuple[Jump, ...]]:
+    repeats: list[Rule] = []
+    jumps: list[Jump] = []
+    for family in Family:
+        mine = [uplink for uplink in working if uplink.family is family]
+        if not mine:
+            continue
+        rules = foreign_rules(host, family, kept)
+        first = min(uplink.priority for uplink in mine)
+        jump = find_jump(host, rules, {uplink.interface for uplink in mine}, first=first)
+        repeats += bypassed_rules(rules, first=first, jump=jump)
+        jumps += [jump] if jump is not None else []
+    return tuple(repeats), tuple(jumps)
+
+
+def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
+    """What ``main`` reaches by something more specific than a default."""
+    return tuple(
+        route
+        for route in host.routes
+        if route.table == TABLE_MAIN
+        and route.family in active
+        and route.type is RouteType.UNICAST
+        and route.protocol != PROTOCOL
+        and route.destination.prefixlen > route.family.suppressed_length
+        and not (route.destination.is_link_local or route.destination.is_multicast)
+    )
+
+
+def _notes(host: Host, working: Sequence[Uplink], choices: Choices, forwards: bool) -> list[str]:
+    notes = []
+    if forwards and choices.rule_by == "auto" and working:
+        notes.append("this host forwards between its uplinks: rules select single addresses, not prefixes")
+    for uplink in working:
+        link = host.link(uplink.interface)
+        if link is not None and not uplink.grouped:
+            notes.append(f"{uplink.interface} is in device group {link.group} of somebody else and stays there")
+        if uplink.prefixes and any(p.prefixlen == p.max_prefixlen for p in uplink.prefixes) and uplink.onlink:
+            notes.append(f"{uplink.interface}: gateway {uplink.gateway} is on-link, outside every subnet of the interface")
+    if choices.ahead or any(link.kind == "wireguard" for link in host.links):
+        notes.append(
+            "a tool that adds rules without a priority (wg-quick does) puts them ahead of all others: "
+            "run this again after each start of it"
+        )
+    return list(dict.fromkeys(notes))
+
+
+def _to_keep(
+    numbers: dict[Candidate, Numbers], groups: tuple[int, int], sysctls: Sequence[Sysctl], choices: Choices, kept: Kept
+) -> Kept:
+    """Numbers in use now, plus those of interfaces that are away for the moment."""
+    now = tuple(dict.fromkeys(numbers.values()))
+    used = {number.table for number in now} | {number.priority for number in now}
+    away = tuple(old for old in kept.numbers if not {old.table, old.priority} & used)
+    before = {setting.key: setting.before for setting in sysctls}
+    return replace(
+        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways}
+    )

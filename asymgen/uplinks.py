@@ -1,0 +1,364 @@
+"""Which interfaces are uplinks, and by which next hop: routing.md, "Which interfaces are uplinks".
+
+Never a guess. Every next hop carries the words that say where it was found.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from asymgen.model import (
+    PROTOCOL,
+    TABLE_MAIN,
+    Address,
+    Choices,
+    Family,
+    Host,
+    InterfaceAddress,
+    Kept,
+    Link,
+    Network,
+    NextHop,
+    Other,
+    Route,
+    RouteType,
+    Unresolved,
+)
+
+CONTAINER_NAMES = (
+    "docker*", "br-*", "veth*", "virbr*", "cni*", "cali*", "flannel*", "podman*", "lxcbr*", "lxdbr*", "incusbr*",
+    "cilium*", "lxc*", "kube-*", "weave*", "tailscale*", "wt[0-9]*", "azv*", "eni[0-9a-f]*", "vnet[0-9]*",
+)  # fmt: skip
+"""Interfaces that containers, virtual machines and overlays make; never uplinks by themselves."""
+
+TUNNEL_KINDS = frozenset({"tun", "wireguard", "vxlan", "geneve", "dummy", "ifb", "nlmon", "xfrm", "vti", "vti6", "vcan"})
+PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7")
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A next hop that was found for an interface, with its words and its rank (metric in main;
+    larger numbers for what is not in main)."""
+
+    interface: str
+    family: Family
+    gateway: Address | None
+    found: str
+    rank: int
+    mtu: int | None = None
+    in_main: bool = False
+    dynamic: bool = False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An uplink before it has numbers: a way with the addresses and prefixes that belong to it."""
+
+    way: Way
+    addresses: tuple[InterfaceAddress, ...]
+    prefixes: tuple[Network, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The sorted result: primary first, then by metric in main, then by name."""
+
+    candidates: tuple[Candidate, ...]
+    others: tuple[Other, ...]
+    unresolved: tuple[Unresolved, ...]
+    notes: tuple[str, ...]
+
+
+def find_uplinks(host: Host, choices: Choices, kept: Kept) -> Found:
+    """Sort every interface of ``host`` into uplinks, others and unresolved ones."""
+    others: list[Other] = []
+    eligible: list[Link] = []
+    for link in host.links:
+        why = why_no_uplink(host, link, choices)
+        if why:
+            others.append(Other(link.name, why))
+        else:
+            eligible.append(link)
+    ways = {link.name: list(_known_ways(host, link, choices, kept)) for link in eligible}
+    _add_shared_gateways(eligible, ways, given={**kept.gateways, **choices.gateways})
+    for link in eligible:
+        _add_fallbacks(host, link, ways[link.name], kept)
+    return _gather(host, eligible, ways, others, choices)
+
+
+def usable(address: InterfaceAddress) -> bool:
+    """Whether replies can come from this address: never link-local, multicast, loopback, host
+    scope, tentative or expired ones."""
+    plain = address.address
+    special = plain.is_link_local or plain.is_multicast or plain.is_loopback or plain.is_unspecified
+    return not (special or address.scope in ("host", "link") or address.tentative or address.expired)
+
+
+def usable_addresses(link: Link, family: Family) -> tuple[InterfaceAddress, ...]:
+    """The addresses of one family that replies can come from, in the kernel's order."""
+    return tuple(address for address in link.addresses if address.family is family and usable(address))
+
+
+def why_no_uplink(host: Host, link: Link, choices: Choices) -> str:
+    """Why ``link`` cannot be an uplink, whatever routes it has; "" where it can."""
+    if "LOOPBACK" in link.flags:
+        return "loopback"
+    if link.name in choices.excluded:
+        return "excluded by --exclude"
+    if choices.gateways.get(link.name) == ():
+        return f"no uplink, as --gateway {link.name}=none says"
+    if link.kind == "vrf":
+        return "VRF device: left alone"
+    if link.master is not None:
+        return _why_enslaved(host, link.master)
+    if not any(usable(address) for address in link.addresses):
+        return "no address that replies could come from"
+    if link.name in choices.uplinks or link.name in choices.gateways:
+        return ""
+    return _why_virtual(host, link)
+
+
+def _why_enslaved(host: Host, master: str) -> str:
+    above = host.link(master)
+    if above is not None and above.kind == "vrf":
+        return f"member of VRF {master}: left alone"
+    return f"part of {master}, which counts instead"
+
+
+def _why_virtual(host: Host, link: Link) -> str:
+    by_name = any(fnmatch.fnmatchcase(link.name, pattern) for pattern in CONTAINER_NAMES)
+    if not by_name and link.kind not in TUNNEL_KINDS:
+        return ""
+    families = {address.family for address in link.addresses if usable(address) and is_public(address.address)}
+    if any(route.family in families and link.name in route.interfaces for route in default_routes(host)):
+        return ""
+    kind = f"{link.kind} tunnel" if link.kind in TUNNEL_KINDS else "containers or virtual machines"
+    return f"{kind} (name or kind): no uplink unless --uplink {link.name} says so"
+
+
+def is_public(address: Address) -> bool:
+    """Not from a private range (documentation addresses count as public)."""
+    return not any(address.version == network.version and address in network for network in PRIVATE)
+
+
+def default_routes(host: Host) -> Iterator[Route]:
+    """Every unicast default route in any table, our own (protocol 97) left out."""
+    for route in host.routes:
+        if route.destination.prefixlen == 0 and route.type is RouteType.UNICAST and route.protocol != PROTOCOL:
+            yield route
+
+
+def connected_prefixes(host: Host, link: Link, family: Family) -> dict[Address, Network]:
+    """Each usable address with the connected prefix it lives in.
+
+    A full-length address (/32, /128) takes the longest on-link route that holds it, as with an RA's
+    /64 or with ``noprefixroute``; without one it stands for itself.
+    """
+    onlink = [
+        route.destination
+        for route in host.routes
+        if route.family is family
+        and route.type is RouteType.UNICAST
+        and route.protocol != PROTOCOL
+        and route.interfaces == (link.name,)
+        and route.nexthops[0].gateway is None
+        and 0 < route.destination.prefixlen < family.bits
+    ]
+    onlink.sort(key=lambda network: -network.prefixlen)
+    prefixes = {}
+    for address in usable_addresses(link, family):
+        prefix = address.network
+        if prefix.prefixlen == family.bits and address.peer is None:
+            prefix = next((network for network in onlink if address.address in network), prefix)
+        prefixes[address.address] = prefix
+    return prefixes
+
+
+def _known_ways(host: Host, link: Link, choices: Choices, kept: Kept) -> Iterator[Way]:
+    """Steps 1 and 2: what a person gave, else the default routes through the link."""
+    for family in sorted(choices.families):
+        if not usable_addresses(link, family):
+            continue
+        given = list(_given_ways(link, family, choices, kept))
+        yield from given or _routed_ways(host, link, family)
+
+
+def _given_ways(link: Link, family: Family, choices: Choices, kept: Kept) -> Iterator[Way]:
+    found, gateways = "--gateway", choices.gateways.get(link.name)
+    if gateways is None:
+        found, gateways = "--gateway of an earlier run (plan file)", kept.gateways.get(link.name, ())
+    for order, gateway in enumerate(gateways):
+        if gateway.version == family:
+            yield Way(link.name, family, gateway, found, rank=order)
+
+
+def _routed_ways(host: Host, link: Link, family: Family) -> Iterator[Way]:
+    for route in default_routes(host):
+        if route.family is not family:
+            continue
+        for hop in route.nexthops:
+            if hop.interface == link.name and (hop.gateway is not None or link.is_point_to_point):
+                yield _routed_way(route, hop, link.name)
+
+
+def _routed_way(route: Route, hop: NextHop, interface: str) -> Way:
+    in_main = route.table == TABLE_MAIN
+    metric = f", metric {route.metric}" if route.metric else ""
+    table = "main" if in_main else f"table {route.table}"
+    return Way(
+        interface,
+        route.family,
+        hop.gateway if hop.gateway is not None and hop.gateway.version == route.family else None,
+        f"default route in {table}{metric}" + ("" if hop.gateway is not None else " (point-to-point)"),
+        rank=route.metric if in_main else 1 << 33,
+        mtu=route.mtu,
+        in_main=in_main,
+        dynamic=route.protocol in (9, 16),
+    )
+
+
+def _add_shared_gateways(
+    links: Iterable[Link], ways: dict[str, list[Way]], *, given: dict[str, tuple[Address, ...]]
+) -> None:
+    """Step 3: a router that another uplink uses, if it lies inside this link's own prefix."""
+    known = [way for found in ways.values() for way in found if way.gateway is not None]
+    for link in links:
+        for family in Family:
+            if any(way.family is family for way in ways[link.name]) or given.get(link.name) == ():
+                continue
+            networks = [address.network for address in usable_addresses(link, family)]
+            for way in known:
+                if way.family is family and any(way.gateway in network for network in networks):
+                    found = f"the gateway of {way.interface}, which lies in {link.name}'s own subnet"
+                    ways[link.name].append(Way(link.name, family, way.gateway, found, rank=1 << 34))
+                    break
+
+
+def _add_fallbacks(host: Host, link: Link, found: list[Way], kept: Kept) -> None:
+    """Steps 4 and 5: the DHCP lease, the manager's own configuration, and for a link that is down the
+    plan file (its routes are only away for the moment)."""
+    for family in Family:
+        if any(way.family is family for way in found) or not usable_addresses(link, family):
+            continue
+        for gateway, words, dynamic in _offered(host, link, kept):
+            if Family(gateway.version) is family:
+                found.append(Way(link.name, family, gateway, words, rank=1 << 35, dynamic=dynamic))
+                break
+
+
+def _offered(host: Host, link: Link, kept: Kept) -> Iterator[tuple[Address, str, bool]]:
+    for lease in host.leases:
+        if lease.interface == link.name:
+            yield from ((router, f"DHCP lease {lease.file}", True) for router in lease.routers)
+    managed = host.managers.interfaces.get(link.name)
+    if managed is not None:
+        words = f"{managed.manager} ({managed.file or 'its configuration'})"
+        yield from ((gateway, words, False) for gateway in managed.gateways)
+    if not (link.is_up and "LOWER_UP" in link.flags):
+        for numbers in kept.numbers:
+            if numbers.interface == link.name:
+                yield from ((gateway, "plan file; the link is down", False) for gateway in numbers.gateways)
+
+
+def _gather(
+    host: Host, links: Iterable[Link], ways: dict[str, list[Way]], others: list[Other], choices: Choices
+) -> Found:
+    candidates: list[Candidate] = []
+    unresolved: list[Unresolved] = []
+    notes: list[str] = []
+    for link in links:
+        for family in sorted(choices.families):
+            if not usable_addresses(link, family):
+                continue
+            mine = [way for way in ways[link.name] if way.family is family]
+            if mine:
+                candidates += _split(host, link, sorted(mine, key=lambda way: way.rank), notes)
+            else:
+                unresolved.append(Unresolved(link.name, family, _why_unresolved(host, link, family)))
+        if not ways[link.name]:
+            others.append(Other(link.name, "no gateway known"))
+    return Found(tuple(_in_order(candidates)), tuple(others), tuple(unresolved), tuple(notes))
+
+
+def _split(host: Host, link: Link, ways: list[Way], notes: list[str]) -> Iterator[Candidate]:
+    """One candidate per gateway's subnet: two routers of one subnet cannot be told apart by source."""
+    family = ways[0].family
+    prefixes = connected_prefixes(host, link, family)
+    by_subnet: dict[Network | None, Way] = {}
+    for way in ways:
+        subnet = None if way.gateway is None else _holding(prefixes.values(), way.gateway)
+        best = by_subnet.setdefault(subnet, way)
+        if best.gateway != way.gateway:
+            notes.append(f"{link.name}: {way.gateway} is a second gateway of {best.gateway}'s subnet; not used")
+    rest = None if None in by_subnet else next(iter(by_subnet))
+    managed = host.managers.interfaces.get(link.name)
+    by_manager = managed is not None and family in managed.dynamic
+    for subnet, way in by_subnet.items():
+        mine = tuple(
+            address
+            for address in usable_addresses(link, family)
+            if (prefixes[address.address] if prefixes[address.address] in by_subnet else rest) == subnet
+        )
+        if not mine:
+            notes.append(f"{link.name}: no address belongs to gateway {way.gateway}; not used")
+            continue
+        dynamic = way.dynamic or by_manager or any(address.dynamic for address in mine)
+        own = tuple(dict.fromkeys(prefixes[address.address] for address in mine))
+        yield Candidate(replace(way, dynamic=dynamic), mine, own)
+
+
+def _holding(networks: Iterable[Network], address: Address) -> Network | None:
+    """The longest of ``networks`` that holds ``address``."""
+    holding = [network for network in networks if address in network and network.prefixlen < network.max_prefixlen]
+    return max(holding, key=lambda network: network.prefixlen, default=None)
+
+
+def _why_unresolved(host: Host, link: Link, family: Family) -> str:
+    why = f"no gateway known; if it should answer by itself, give --gateway {link.name}=ADDRESS"
+    hops = {
+        hop.gateway: route.destination
+        for route in host.routes
+        if route.family is family and route.table == TABLE_MAIN and route.type is RouteType.UNICAST
+        for hop in route.nexthops
+        if hop.interface == link.name and hop.gateway is not None
+    }
+    if hops:
+        gateway, network = next(iter(hops.items()))
+        why += f" ({gateway} is the likely one: main reaches {network} through it)"
+    return why
+
+
+def natural(name: str) -> tuple[tuple[int, str], ...]:
+    """A sort key that puts eth2 before eth10."""
+    parts: list[tuple[int, str]] = []
+    digits = ""
+    for letter in name + "\0":
+        if letter in "0123456789":
+            digits += letter
+            continue
+        if digits:
+            parts.append((int(digits), ""))
+            digits = ""
+        parts.append((-1, letter))
+    return tuple(parts)
+
+
+def _in_order(candidates: list[Candidate]) -> list[Candidate]:
+    """Primary first: the interface of main's best default route, IPv4's before IPv6's."""
+    routed = [candidate.way for candidate in candidates if candidate.way.in_main]
+    best = min(routed, key=lambda way: (way.family, way.rank, natural(way.interface)), default=None)
+    primary = best.interface if best is not None else None
+
+    def order(candidate: Candidate) -> tuple[object, ...]:
+        way = candidate.way
+        return (way.interface != primary, best_rank[way.interface], natural(way.interface), way.family, way.rank)
+
+    best_rank = {way.interface: min(c.way.rank for c in candidates if c.way.interface == way.interface)
+                 for way in (c.way for c in candidates)}  # fmt: skip
+    return sorted(candidates, key=order)
