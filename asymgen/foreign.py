@@ -38,9 +38,7 @@ def foreign_rules(host: Host, family: Family, kept: Kept) -> tuple[Rule, ...]:
 
 def local_is_moved(rules: Iterable[Rule], first: int) -> bool:
     """Whether no rule for ``local`` stands before priority ``first`` (the VRF recipe moves it)."""
-    return not any(
-        rule.table == TABLE_LOCAL and rule.is_unconditional and rule.priority < first for rule in rules
-    )
+    return not any(rule.table == TABLE_LOCAL and rule.is_unconditional and rule.priority < first for rule in rules)
 
 
 def error_networks(host: Host, families: Collection[Family]) -> tuple[Network, ...]:
@@ -100,7 +98,7 @@ def bypassed_rules(rules: Iterable[Rule], *, first: int, jump: Jump | None) -> t
     )
 
 
-def repeated(rule: Rule, source: Network, family: Family) -> Rule | None | str:
+def repeated(rule: Rule, source: Network, family: Family) -> Rule | str | None:
     """``rule`` as one of ours for ``source``: the rule, None where it cannot matter, or the words that
     say why it cannot be expressed.
 

@@ -9,6 +9,8 @@ Sources: ip-rule(8), ip-route(8); iproute2's iprule.c (print_rule) and iproute.c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from asymgen.model import Address, Family, Network, Range, Route, RouteType, Rule, RuleAction
 
 
@@ -30,42 +32,53 @@ def _range_word(ports: Range) -> str:
 
 def rule_words(rule: Rule, *, protocol: bool = True) -> tuple[str, ...]:
     """The words after ``ip -4|-6 rule add|del``; ``protocol`` False for kernels before 4.17."""
-    words = ["pref", str(rule.priority)]
-    if rule.inverted:
-        words.append("not")
-    words += ["from", network_word(rule.source) if rule.source is not None else "all"]
-    if rule.destination is not None:
-        words += ["to", network_word(rule.destination)]
-    if rule.tos is not None:
-        words += ["tos", f"{rule.tos:#04x}"]
-    if rule.mark is not None:
-        mask = "" if rule.mask in (None, 0xFFFFFFFF) else f"/{rule.mask:#x}"
-        words += ["fwmark", f"{rule.mark:#x}{mask}"]
-    if rule.iif is not None:
-        words += ["iif", rule.iif]
-    if rule.oif is not None:
-        words += ["oif", rule.oif]
-    if rule.uids is not None:
-        words += ["uidrange", f"{rule.uids.first}-{rule.uids.last}"]
-    if rule.ipproto is not None:
-        words += ["ipproto", str(rule.ipproto)]
-    if rule.sport is not None:
-        words += ["sport", _range_word(rule.sport)]
-    if rule.dport is not None:
-        words += ["dport", _range_word(rule.dport)]
-    if rule.action is RuleAction.LOOKUP:
-        words += ["lookup", str(rule.table)]
-        if rule.suppress_prefixlength is not None:
-            words += ["suppress_prefixlength", str(rule.suppress_prefixlength)]
-        if rule.suppress_group is not None:
-            words += ["suppress_ifgroup", str(rule.suppress_group)]
-    elif rule.action is RuleAction.GOTO:
-        words += ["goto", str(rule.target)]
-    else:
-        words.append(rule.action.value)
+    words = [
+        "pref",
+        str(rule.priority),
+        *(["not"] if rule.inverted else []),
+        *_selector_words(rule),
+        *_action_words(rule),
+    ]
     if protocol and rule.protocol:
         words += ["protocol", str(rule.protocol)]
     return tuple(words)
+
+
+def _selector_words(rule: Rule) -> Iterator[str]:
+    selectors = (
+        ("from", "all" if rule.source is None else network_word(rule.source)),
+        ("to", None if rule.destination is None else network_word(rule.destination)),
+        ("tos", None if rule.tos is None else f"{rule.tos:#04x}"),
+        ("fwmark", _mark_word(rule)),
+        ("iif", rule.iif),
+        ("oif", rule.oif),
+        ("uidrange", None if rule.uids is None else f"{rule.uids.first}-{rule.uids.last}"),
+        ("ipproto", None if rule.ipproto is None else str(rule.ipproto)),
+        ("sport", None if rule.sport is None else _range_word(rule.sport)),
+        ("dport", None if rule.dport is None else _range_word(rule.dport)),
+    )
+    for name, value in selectors:
+        if value is not None:
+            yield from (name, value)
+
+
+def _mark_word(rule: Rule) -> str | None:
+    if rule.mark is None:
+        return None
+    return f"{rule.mark:#x}" if rule.mask in (None, 0xFFFFFFFF) else f"{rule.mark:#x}/{rule.mask:#x}"
+
+
+def _action_words(rule: Rule) -> Iterator[str]:
+    if rule.action is RuleAction.GOTO:
+        yield from ("goto", str(rule.target))
+    elif rule.action is RuleAction.LOOKUP:
+        yield from ("lookup", str(rule.table))
+        if rule.suppress_prefixlength is not None:
+            yield from ("suppress_prefixlength", str(rule.suppress_prefixlength))
+        if rule.suppress_group is not None:
+            yield from ("suppress_ifgroup", str(rule.suppress_group))
+    else:
+        yield rule.action.value
 
 
 def _via_words(family: Family, gateway: Address) -> tuple[str, ...]:

@@ -4,11 +4,10 @@ The same questions can be put to a host as it is (``before``) and as it will be 
 An answer is a set of outcomes: where a route has several legs, or a rule has a selector that the
 model does not carry, the kernel may do one or the other, and the model says so.
 
-What is known and left out: a VRF's own table (a rule ``l3mdev`` matches no packet here), IPv6
-source-specific routes (``from`` in a route), dead neighbours (IPv4 then skips one of several
-equal defaults, IPv6 a router), PMTU and redirect exceptions, and that IPv4 searches ``local`` and
-``main`` as one table until the first rule is added. With ``oif``, answers are those of
-``ip route get``.
+What is known and left out: a VRF's own table (a rule ``l3mdev`` matches no packet here), dead
+neighbours (IPv6 then passes over a router), PMTU and redirect exceptions, and that IPv4 searches
+``local`` and ``main`` as one table until the first rule is added. With ``oif``, answers are those
+of ``ip route get``.
 
 Sources: net/core/fib_rules.c; net/ipv4/{fib_rules,route}.c; net/ipv6/{fib6_rules,route}.c.
 Compared with a kernel by tests/property/test_lookup_kernel.py.
@@ -25,7 +24,20 @@ from typing import Optional
 from asymgen.lookup_answers import Answer, Fate, Kind, Outcome, Packet, Step
 from asymgen.lookup_tables import Found, Tables
 from asymgen.model import (
-    PROTOCOL, Address, Family, Host, KernelState, Link, Network, NextHop, Range, Route, RouteType, Rule, RuleAction,
+    PROTOCOL,
+    TABLE_LOCAL,
+    Address,
+    Family,
+    Host,
+    KernelState,
+    Link,
+    Network,
+    NextHop,
+    Range,
+    Route,
+    RouteType,
+    Rule,
+    RuleAction,
 )  # fmt: skip
 from asymgen.source_address import ipv4_source, ipv6_source
 
@@ -57,6 +69,7 @@ class RoutingState:
         kernel: str = "",
     ) -> None:
         self._links = {link.name: link for link in links}
+        self._addresses = {held.address for link in self._links.values() for held in link.addresses}
         self._sysctls = sysctls or {}
         ordered = sorted(rules, key=lambda rule: rule.priority)
         self._rules = {family: [rule for rule in ordered if rule.family is family] for family in Family}
@@ -70,6 +83,8 @@ class RoutingState:
         An unbound socket that connects asks more than once: see :meth:`connect`.
         """
         steps: _Steps = [] if explain else None
+        if not self._may_be_source(packet):
+            return Answer((Outcome(Kind.NONE, source=packet.source),))
         outcomes = self._beside_rules(packet) or self._walk(packet, 0, steps=steps)
         if packet.family is Family.IPV4 and packet.is_own and packet.oif is not None:
             outcomes = [_assume_on_link(packet, outcome) for outcome in outcomes]
@@ -82,14 +97,20 @@ class RoutingState:
         IPv4 asks again with the source that it chose; IPv6 keeps its first answer, but where there
         was none it chooses among all addresses and asks again (ip_route_connect; ip6_dst_lookup_tail).
         """
-        answer = self.lookup(packet, explain=explain)
-        source = answer.source
-        if packet.source is None and isinstance(packet.destination, ipaddress.IPv6Address):
-            if not answer.kind.is_error:
-                return answer
-            source = ipv6_source(self._links, None, destination=packet.destination, sysctls=self._sysctls)
-        if source is None or source == packet.source:
-            return answer
+        first = self.lookup(packet, explain=explain)
+        if packet.source is not None:
+            return first
+        answers = [self._asked_again(packet, outcome, explain=explain) for outcome in first.outcomes]
+        outcomes = dict.fromkeys(outcome for answer in answers for outcome in answer.outcomes)
+        return Answer(tuple(outcomes), first.steps + tuple(step for answer in answers for step in answer.steps))
+
+    def _asked_again(self, packet: Packet, outcome: Outcome, *, explain: bool) -> Answer:
+        source = outcome.source
+        if isinstance(packet.destination, ipaddress.IPv6Address):
+            unknown = outcome.kind.is_error
+            source = self._ipv6_source(packet.destination, None) if unknown else None
+        if source is None:
+            return Answer((outcome,))
         return self.lookup(replace(packet, source=source), explain=explain)
 
     # --- rules ---------------------------------------------------------------------------------
@@ -191,6 +212,14 @@ class RoutingState:
         kind = Kind.BROADCAST if destination == _BROADCAST else Kind.MULTICAST
         return [] if interface is None else [Outcome(kind, NextHop(interface))]
 
+    def _may_be_source(self, packet: Packet) -> bool:
+        """IPv4 sends nothing of its own from an address that neither an interface nor ``local`` has."""
+        source = packet.source
+        if packet.family is not Family.IPV4 or not packet.is_own or source is None or source in self._addresses:
+            return True
+        found = self._tables.find(Packet(Family.IPV4, source), TABLE_LOCAL)
+        return found is not None and found.route.type is RouteType.LOCAL
+
     def _holder(self, address: Address) -> str | None:
         names = (link.name for link in self._links.values() for held in link.addresses if held.address == address)
         return next(names, None)
@@ -207,14 +236,16 @@ class RoutingState:
         if route is not None and route.preferred_source is not None:
             return route.preferred_source
         if isinstance(packet.destination, ipaddress.IPv6Address):
-            interface = None if hop is None else hop.interface
-            return ipv6_source(self._links, interface, destination=packet.destination, sysctls=self._sysctls)
+            return self._ipv6_source(packet.destination, None if hop is None else hop.interface)
         if outcome.kind is Kind.LOCAL:
             return packet.destination
         if hop is None or hop.interface is None:
             return None
         scope = "link" if route is None else route.scope
         return ipv4_source(self._links, hop.interface, gateway=hop.gateway, scope=scope)
+
+    def _ipv6_source(self, destination: ipaddress.IPv6Address, interface: str | None) -> Address | None:
+        return ipv6_source(self._links, interface, destination=destination, sysctls=self._sysctls)
 
 
 def before(host: Host) -> RoutingState:
@@ -238,9 +269,9 @@ def _as_loaded(route: Route) -> Route:
     return replace(route, metric=1024) if route.family is Family.IPV6 and route.metric == 0 else route
 
 
-def _key(route: Route) -> tuple[Family, int, Network, int, int]:
+def _key(route: Route) -> tuple[Family, int, Network, Network | None, int, int]:
     """What makes ``ip route replace`` take the place of a route."""
-    return route.family, route.table, route.destination, route.tos, route.metric
+    return route.family, route.table, route.destination, route.source, route.tos, route.metric
 
 
 def _refusal(rule: Rule, packet: Packet) -> str | None:

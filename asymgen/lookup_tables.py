@@ -18,6 +18,7 @@ from asymgen.source_address import ipv4_source
 _IPV4_TOS_BITS = 0x1C  # what is left of the TOS byte in IPv4 lookups: IPTOS_RT_MASK
 _PREFERENCES = {"low": 1, "medium": 2, "high": 3}
 _LOOPBACK_ADDRESS = IPv6Address("::1")
+_UNSPECIFIED = IPv6Address("::")
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,38 @@ class _Table:
                 bucket.sort(key=_order)  # stable: equals stay as the kernel lists them
         self._lengths = sorted(lengths.items())
 
-    def buckets(self, destination: Address) -> Iterator[list[Route]]:
+    def buckets(self, packet: Packet) -> Iterator[list[Route]]:
         """The routes of each matching network, the longest prefix first."""
-        number = int(destination)
+        number = int(packet.destination)
+        has_entered = False
         for shift, networks in self._lengths:
             bucket = networks.get(number >> shift)
-            if bucket is not None:
+            if bucket is None:
+                continue
+            if packet.family is Family.IPV4 or all(route.source is None for route in bucket):
+                has_entered = True
                 yield bucket
+                continue
+            for part in _by_source(packet, bucket, has_entered=has_entered):
+                has_entered = True
+                yield part
+
+
+def _by_source(packet: Packet, bucket: Sequence[Route], *, has_entered: bool) -> Iterator[list[Route]]:
+    """IPv6: of one network, the routes for the packet's source, the longest first, then those for all.
+
+    If no source fits, those for all are passed over (fib6_node_lookup_1 goes on to a shorter
+    destination), unless they are defaults or the search came back from a longer destination.
+    """
+    fitting: dict[int, list[Route]] = defaultdict(list)
+    for route in bucket:
+        if route.source is not None and (packet.source or _UNSPECIFIED) in route.source:
+            fitting[route.source.prefixlen].append(route)
+    for length in sorted(fitting, reverse=True):
+        yield fitting[length]
+    for_all = [route for route in bucket if route.source is None]
+    if for_all and (fitting or has_entered or for_all[0].destination.prefixlen == 0):
+        yield for_all
 
 
 def _order(route: Route) -> tuple[int, int]:
@@ -73,7 +99,7 @@ class Tables:
         if table is None:
             return None
         find = self._find_ipv4 if packet.family is Family.IPV4 else self._find_ipv6
-        for bucket in table.buckets(packet.destination):
+        for bucket in table.buckets(packet):
             found = find(packet, bucket)
             if found is not None:
                 return found
@@ -142,9 +168,7 @@ class Tables:
 
     def _ipv6_legs(self, packet: Packet, route: Route) -> tuple[NextHop, ...]:
         hops = route.nexthops
-        return tuple(
-            hop for hop in hops if self._is_usable(packet, hop) and self._leg_score(packet, hop) is not None
-        )
+        return tuple(hop for hop in hops if self._is_usable(packet, hop) and self._leg_score(packet, hop) is not None)
 
 
 def _is_strict(packet: Packet) -> bool:

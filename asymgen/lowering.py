@@ -195,7 +195,9 @@ class _Lowering:
                 continue
             again = repeated(rule, source, self.family)
             if isinstance(again, str):
-                self.inexpressible.append(f"rule {rule.priority} of others is bypassed by {self.uplink.interface}: {again}")
+                self.inexpressible.append(
+                    f"rule {rule.priority} of others is bypassed by {self.uplink.interface}: {again}"
+                )
             elif again is not None:
                 yield _ours(again, self.uplink.priority, iif=self.can.iif)
 

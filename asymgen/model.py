@@ -422,7 +422,8 @@ class Plan:
     ``active`` are the families in which there is something to do; ``main`` the host's unicast routes
     in ``main`` longer than a default; ``repeats`` the rules of others that stand between ours (or the
     jump's priority) and ``main``; ``main_errors`` what ``main`` answers with an error (blackhole,
-    unreachable, prohibit), which no suppressor skips; ``local_moved`` those whose ``local`` rule stands behind ours; ``forwards``: the
+    unreachable, prohibit), which no suppressor skips; ``local_moved`` those
+    whose ``local`` rule stands behind ours; ``forwards``: the
     host routes between uplinks; ``kept``: what the next run must find in the plan file.
     """
 

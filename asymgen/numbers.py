@@ -152,7 +152,8 @@ def _renamed(host: Host, slots: list[_Slot], slot: _Slot, old: Numbers) -> bool:
 
 def _live_numbers(host: Host) -> Iterator[Numbers]:
     """Numbers that our own live rules show: the rule at P+3 looks up T, whose routes name the interface."""
-    owners = {route.table: route.interfaces[0] for route in host.routes if route.protocol == PROTOCOL and route.interfaces}
+    ours = [route for route in host.routes if route.protocol == PROTOCOL and route.interfaces]
+    owners = {route.table: route.interfaces[0] for route in ours}
     for rule in host.rules:
         plain = rule.action is RuleAction.LOOKUP and rule.suppress_prefixlength is None and rule.destination is None
         if rule.protocol == PROTOCOL and plain and rule.table is not None and rule.table in owners:
@@ -196,9 +197,7 @@ def main_priority(rules: Iterable[Rule], default: int = 32766) -> int:
     )  # fmt: skip
 
 
-def _free_priorities(
-    host: Host, kept: Kept, count: int, asked: int | None, taken: set[int]
-) -> Iterator[int]:
+def _free_priorities(host: Host, kept: Kept, count: int, asked: int | None, taken: set[int]) -> Iterator[int]:
     """First priorities of uplinks, upwards from the base, all before the first rule for ``main``."""
     limit = main_priority(host.rules)
     step = PRIORITIES_EACH
@@ -219,7 +218,7 @@ def _free_priorities(
     )
 
 
-def assign_groups(host: Host, kept: Kept, primary: str, secondaries: Iterable[str]) -> tuple[int, int]:
+def assign_groups(host: Host, kept: Kept, *, primary: str, secondaries: Iterable[str]) -> tuple[int, int]:
     """The device groups (G0 for the primary's interface, G1 for the other uplinks'): kept, else as our
     live rules name them, else the first two that nobody uses. Never 0."""
     if kept.groups is not None:

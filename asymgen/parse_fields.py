@@ -218,7 +218,7 @@ def _network(value: str, length: int | None, family: Family) -> Network | None:
     if value in ("default", "all", "any"):
         return family.everything
     base, slash, given = value.partition("/")
-    if slash and given.isdecimal():
+    if slash and given.isdecimal() and len(given) <= 3:
         length = int(given)
     elif slash:
         return None
@@ -226,7 +226,11 @@ def _network(value: str, length: int | None, family: Family) -> Network | None:
     start = family.everything.network_address if base == "0" else _address(base)
     if start is None or start.version != family or (length is not None and length > family.bits):
         return None
-    return ipaddress.ip_network((start, family.bits if length is None else length), strict=False)
+    # As a number, for an address would be printed and parsed once more inside ipaddress.
+    base_and_length = (int(start), family.bits if length is None else length)
+    if family is Family.IPV4:
+        return ipaddress.IPv4Network(base_and_length, strict=False)
+    return ipaddress.IPv6Network(base_and_length, strict=False)
 
 
 def network(holder: Mapping[str, Any], key: str, family: Family, *, length_key: str = "") -> Network:

@@ -26,6 +26,7 @@ from asymgen.model import (
     Host,
     Jump,
     Kept,
+    Network,
     Numbers,
     Plan,
     Route,
@@ -53,10 +54,17 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
         host, found.candidates, kept, table_base=choices.table_base, priority_base=choices.priority_base
     )
     names = list(dict.fromkeys(candidate.way.interface for candidate in found.candidates))
-    groups = assign_groups(host, kept, names[0] if names else "", names[1:])
+    groups = assign_groups(host, kept, primary=names[0] if names else "", secondaries=names[1:])
     forwards = host_forwards(host, names)
     uplinks = tuple(
-        _uplink(host, candidate, numbers[candidate], found.candidates, choices, forwards, groups)
+        _uplink(
+            host,
+            candidate,
+            numbers=numbers[candidate],
+            groups=groups,
+            sources=select_sources(host, candidate, found.candidates, rule_by=choices.rule_by, forwards=forwards),
+            primary=candidate.way.interface == names[0],
+        )
         for candidate in found.candidates
     )
     working = [uplink for uplink in uplinks if uplink.family in active]
@@ -69,7 +77,7 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
         repeats=repeats, jumps=jumps, sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed,
         main_errors=error_networks(host, active),
         local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
-        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards)),
+        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards)),
         kept=_to_keep(numbers, groups, sysctls, choices, kept),
     )  # fmt: skip
 
@@ -88,21 +96,21 @@ def _has_work(host: Host, candidates: Sequence[Candidate], family: Family, kept:
 def _uplink(
     host: Host,
     candidate: Candidate,
+    *,
     numbers: Numbers,
-    rivals: Sequence[Candidate],
-    choices: Choices,
-    forwards: bool,
     groups: tuple[int, int],
+    sources: tuple[Network, ...],
+    primary: bool,
 ) -> Uplink:
     way = candidate.way
     link = host.link(way.interface)
     reachable = way.gateway is None or way.gateway.is_link_local
-    onlink = not reachable and not any(way.gateway in prefix for prefix in candidate.prefixes if prefix.num_addresses > 1)
+    neighbours = [prefix for prefix in candidate.prefixes if prefix.num_addresses > 1]
+    onlink = not reachable and not any(way.gateway in prefix for prefix in neighbours)
     return Uplink(
         interface=way.interface, family=way.family, gateway=way.gateway, gateway_source=way.found,
         addresses=candidate.addresses, prefixes=candidate.prefixes,
-        sources=select_sources(host, candidate, rivals, rule_by=choices.rule_by, forwards=forwards),
-        table=numbers.table, priority=numbers.priority, primary=way.interface == rivals[0].way.interface,
+        sources=sources, table=numbers.table, priority=numbers.priority, primary=primary,
         onlink=onlink, mtu=way.mtu, grouped=link is None or link.group in (0, *groups), dynamic=way.dynamic,
     )  # fmt: skip
 
@@ -136,7 +144,7 @@ def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
     )
 
 
-def _notes(host: Host, working: Sequence[Uplink], choices: Choices, forwards: bool) -> list[str]:
+def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards: bool) -> list[str]:
     notes = []
     if forwards and choices.rule_by == "auto" and working:
         notes.append("this host forwards between its uplinks: rules select single addresses, not prefixes")
@@ -145,7 +153,7 @@ def _notes(host: Host, working: Sequence[Uplink], choices: Choices, forwards: bo
         if link is not None and not uplink.grouped:
             notes.append(f"{uplink.interface} is in device group {link.group} of somebody else and stays there")
         if uplink.prefixes and any(p.prefixlen == p.max_prefixlen for p in uplink.prefixes) and uplink.onlink:
-            notes.append(f"{uplink.interface}: gateway {uplink.gateway} is on-link, outside every subnet of the interface")
+            notes.append(f"{uplink.interface}: gateway {uplink.gateway} is on-link, in no subnet of the interface")
     if choices.ahead or any(link.kind == "wireguard" for link in host.links):
         notes.append(
             "a tool that adds rules without a priority (wg-quick does) puts them ahead of all others: "

@@ -34,11 +34,7 @@ def plan_sysctls(host: Host, uplinks: Sequence[Uplink], kept: Kept, *, arp: str)
 def same_subnet(uplinks: Iterable[Uplink]) -> tuple[str, ...]:
     """Interfaces of IPv4 uplinks that share a connected prefix with another interface's."""
     mine = [(uplink.interface, prefix) for uplink in uplinks for prefix in uplink.prefixes if prefix.version == 4]
-    sharing = [
-        one
-        for one, prefix in mine
-        if any(one != other and prefix.overlaps(network) for other, network in mine)
-    ]
+    sharing = [one for one, prefix in mine if any(one != other and prefix.overlaps(network) for other, network in mine)]
     return tuple(dict.fromkeys(sharing))
 
 

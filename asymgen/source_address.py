@@ -75,14 +75,14 @@ def ipv6_source(
     if interface is not None and _only_own_addresses(interface, destination, sysctls=sysctls):
         chosen = (links[interface],) if interface in links else ()
     ranked = [
-        (_rank(link, entry, interface=interface, destination=destination, sysctls=sysctls), entry.address)
+        (_rank(link, entry, address, interface=interface, destination=destination, sysctls=sysctls), address)
         for link in chosen
         for entry in link.addresses
-        if isinstance(entry.address, IPv6Address) and not entry.tentative and not entry.address.is_multicast
+        if isinstance(address := entry.address, IPv6Address) and not entry.tentative and not address.is_multicast
     ]
     # max() keeps the first of equals, as the kernel does.
     best = max(ranked, key=lambda pair: pair[0], default=None)
-    return best[1] if best is not None and isinstance(best[1], IPv6Address) else None
+    return None if best is None else best[1]
 
 
 def _only_own_addresses(interface: str, destination: IPv6Address, *, sysctls: Mapping[str, str]) -> bool:
@@ -92,11 +92,15 @@ def _only_own_addresses(interface: str, destination: IPv6Address, *, sysctls: Ma
 
 
 def _rank(
-    link: Link, entry: InterfaceAddress, *, interface: str | None, destination: IPv6Address, sysctls: Mapping[str, str]
+    link: Link,
+    entry: InterfaceAddress,
+    address: IPv6Address,
+    *,
+    interface: str | None,
+    destination: IPv6Address,
+    sysctls: Mapping[str, str],
 ) -> tuple[int, ...]:
-    """RFC 6724's rules in order, each so that more is better."""
-    address = entry.address
-    assert isinstance(address, IPv6Address)
+    """RFC 6724's rules in order, each so that more is better; ``address`` is the entry's."""
     reach, wanted = _scope(address), _scope(destination)
     prefers_temporary = _enabled(sysctls, link.name, "use_tempaddr") >= 2
     return (

@@ -34,7 +34,7 @@ CONTAINER_NAMES = (
 )  # fmt: skip
 """Interfaces that containers, virtual machines and overlays make; never uplinks by themselves."""
 
-TUNNEL_KINDS = frozenset({"tun", "wireguard", "vxlan", "geneve", "dummy", "ifb", "nlmon", "xfrm", "vti", "vti6", "vcan"})
+TUNNEL_KINDS = frozenset({"tun", "wireguard", "vxlan", "geneve", "dummy", "ifb", "nlmon", "xfrm", "vti", "vti6"})
 PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7")
@@ -109,19 +109,21 @@ def why_no_uplink(host: Host, link: Link, choices: Choices) -> str:
     """Why ``link`` cannot be an uplink, whatever routes it has; "" where it can."""
     if "LOOPBACK" in link.flags:
         return "loopback"
-    if link.name in choices.excluded:
-        return "excluded by --exclude"
-    if choices.gateways.get(link.name) == ():
-        return f"no uplink, as --gateway {link.name}=none says"
-    if link.kind == "vrf":
-        return "VRF device: left alone"
+    chosen = _why_not_chosen(link.name, choices)
+    if chosen or link.kind == "vrf":
+        return chosen or "VRF device: left alone"
     if link.master is not None:
         return _why_enslaved(host, link.master)
     if not any(usable(address) for address in link.addresses):
         return "no address that replies could come from"
-    if link.name in choices.uplinks or link.name in choices.gateways:
-        return ""
-    return _why_virtual(host, link)
+    named = link.name in choices.uplinks or link.name in choices.gateways
+    return "" if named else _why_virtual(host, link)
+
+
+def _why_not_chosen(interface: str, choices: Choices) -> str:
+    if interface in choices.excluded:
+        return "excluded by --exclude"
+    return f"no uplink, as --gateway {interface}=none says" if choices.gateways.get(interface) == () else ""
 
 
 def _why_enslaved(host: Host, master: str) -> str:

@@ -38,8 +38,8 @@ def make_link(name: str, addresses: str | Iterable[str] = (), **fields: Any) -> 
     """A link that is up. An address is ``192.0.2.10/24``, then ip(8)'s flag words (``dynamic``, ``scope link``)."""
     texts = [addresses] if isinstance(addresses, str) else list(addresses)
     flags = frozenset({"UP", "LOWER_UP", "LOOPBACK"} if name == "lo" else {"UP", "LOWER_UP", "BROADCAST"})
-    return Link(name, fields.pop("index", 0), flags=fields.pop("flags", flags), addresses=tuple(map(make_address, texts)),
-                **fields)  # fmt: skip
+    fields = {"index": 0, "flags": flags, "addresses": tuple(map(make_address, texts)), **fields}
+    return Link(name, **fields)
 
 
 def make_address(text: str) -> InterfaceAddress:
@@ -80,7 +80,9 @@ def make_route(text: str) -> Route:
     is_ipv6 = ":" in (where if where != "default" else gateways[0] if gateways and gateways[0] else "")
     family = Family.IPV6 if is_ipv6 or fields.pop("family", "4") == "6" else Family.IPV4
     hops = tuple(
-        NextHop(leg.get("dev"), ipaddress.ip_address(leg["via"]) if "via" in leg else None, onlink=leg.get("onlink", False))
+        NextHop(
+            leg.get("dev"), ipaddress.ip_address(leg["via"]) if "via" in leg else None, onlink=leg.get("onlink", False)
+        )
         for leg in legs
         if leg
     )
@@ -88,7 +90,8 @@ def make_route(text: str) -> Route:
     return Route(
         family, destination, int(fields.get("table", 254)), kind, hops,
         metric=int(fields.get("metric", 0 if family is Family.IPV4 else 1024)), protocol=int(fields.get("proto", 3)),
-        scope="link" if hops and hops[0].gateway is None else "global", mtu=int(fields["mtu"]) if "mtu" in fields else None,
+        scope="link" if hops and hops[0].gateway is None else "global",
+        mtu=int(fields["mtu"]) if "mtu" in fields else None,
     )  # fmt: skip
 
 
@@ -176,9 +179,7 @@ def lower_for(host: Host, capabilities: Capabilities = ALL, **choices: Any) -> K
 def way(routing: RoutingState, source: str | None, destination: str) -> str:
     """How a packet leaves, in the report's words: ``eth1 via 198.51.100.1``."""
     address = ipaddress.ip_address(destination)
-    packet = Packet(
-        Family(address.version), address, source=None if source is None else ipaddress.ip_address(source)
-    )
+    packet = Packet(Family(address.version), address, source=None if source is None else ipaddress.ip_address(source))
     return answer_words(routing.lookup(packet))
 
 

@@ -34,11 +34,11 @@ def test_every_key_of_the_toml_file_reaches_the_choices() -> None:
     assert choices.gateways == {
         "eth1": (ipaddress.ip_address("198.51.100.1"), ipaddress.ip_address("2001:db8::1")), "eth2": (),
     }  # fmt: skip
-    assert (choices.uplinks, choices.excluded) == ({"wg0"}, {"eth9"})
+    assert (choices.uplinks, choices.excluded) == (frozenset({"wg0"}), frozenset({"eth9"}))
     assert choices.backends == {"": "sysv", "eth1": "ifupdown"}
     assert choices.network_files == {"eth0": "10-eth0.network"}
     assert (choices.rule_by, choices.arp, choices.ahead, choices.fail_closed) == ("address", "announce", True, True)
-    assert (choices.table_base, choices.priority_base, choices.families) == (500, 600, {Family.IPV4})
+    assert (choices.table_base, choices.priority_base, choices.families) == (500, 600, frozenset({Family.IPV4}))
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,18 @@ def test_an_unknown_key_lists_the_known_ones() -> None:
 
 
 def test_the_command_line_wins_interface_by_interface() -> None:
-    lasting = {"gateway": ["eth1=198.51.100.1", "eth2=203.0.113.1"], "exclude": ["eth5", "eth6"], "table-base": 5, "ahead": True}
+    lasting = {
+        "gateway": ["eth1=198.51.100.1", "eth2=203.0.113.1"],
+        "exclude": ["eth5", "eth6"],
+        "table-base": 5,
+        "ahead": True,
+    }
     given = {"gateway": ("eth1=198.51.100.9",), "uplink": ("eth5",), "exclude": (), "table-base": None, "ahead": False}
     choices = parse_choices(merge_options(lasting, given))
     assert {name: [str(address) for address in found] for name, found in choices.gateways.items()} == {
         "eth1": ["198.51.100.9"], "eth2": ["203.0.113.1"],
     }  # fmt: skip
-    assert (choices.uplinks, choices.excluded) == ({"eth5"}, {"eth6"})
+    assert (choices.uplinks, choices.excluded) == (frozenset({"eth5"}), frozenset({"eth6"}))
     assert (choices.table_base, choices.ahead) == (5, True), "an option that was not given changes nothing"
     assert parse_choices(merge_options(lasting, {**given, "table-base": 7})).table_base == 7
 

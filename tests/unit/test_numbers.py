@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from hosts import make_host, make_link, make_rule, plan_for
 
 from asymgen.errors import UnsupportedError
 from asymgen.lowering import lower
 from asymgen.model import Capabilities, Family, Host, Kept, Managers, Numbers, Plan
+from tests.hosts import make_host, make_link, make_rule, plan_for
 
 
-def host_with(*routes: str, names: tuple[str, ...] = ("eth0", "eth1"), **fields: object) -> Host:
+def host_with(*routes: str, names: tuple[str, ...] = ("eth0", "eth1"), **fields: Any) -> Host:
     links = {name: f"10.{place}.0.10/24" for place, name in enumerate(names)}
     defaults = [f"default via 10.{place}.0.1 dev {name} metric {100 + place}" for place, name in enumerate(names)]
-    return make_host({**links, **fields.pop("more", {})}, [*defaults, *routes], **fields)  # type: ignore[dict-item, arg-type]
+    return make_host({**links, **fields.pop("more", {})}, [*defaults, *routes], **fields)
 
 
 def numbers(plan: Plan) -> dict[str, tuple[int, int]]:
@@ -49,8 +51,8 @@ def test_both_families_of_an_interface_share_numbers() -> None:
     ],
     ids=["rule", "route", "rt_tables"],
 )
-def test_a_table_that_somebody_uses_is_not_free(taken: dict[str, object]) -> None:
-    host = host_with(*taken.pop("routes", ()), **taken)  # type: ignore[misc]
+def test_a_table_that_somebody_uses_is_not_free(taken: dict[str, Any]) -> None:
+    host = host_with(*taken.pop("routes", ()), **taken)
     assert numbers(plan_for(host)) == {"eth0": (2, 32000), "eth1": (3, 32010)}
 
 
@@ -109,7 +111,9 @@ def test_numbers_are_found_in_our_own_live_rules() -> None:
     first = plan_for(host_with(names=("eth0", "eth1")), table_base=40, priority_base=900)
     state = lower(first, Capabilities())
     bare = host_with(names=("eth0", "eth1"))
-    live = type(bare)(**{**bare.__dict__, "rules": (*bare.rules, *state.rules), "routes": (*bare.routes, *state.routes)})
+    live = type(bare)(
+        **{**bare.__dict__, "rules": (*bare.rules, *state.rules), "routes": (*bare.routes, *state.routes)}
+    )
     assert numbers(plan_for(live)) == numbers(first)
     assert plan_for(live).uplinks[0].gateway_source.startswith("default route in main")
 
@@ -161,7 +165,12 @@ def test_groups_that_anybody_uses_are_not_free() -> None:
 
 def test_groups_are_kept() -> None:
     first = plan_for(host_with())
-    live = host_with(more={"eth0": make_link("eth0", "10.0.0.10/24", group=9700), "eth1": make_link("eth1", "10.1.0.10/24", group=9701)})
+    live = host_with(
+        more={
+            "eth0": make_link("eth0", "10.0.0.10/24", group=9700),
+            "eth1": make_link("eth1", "10.1.0.10/24", group=9701),
+        }
+    )
     assert first.groups == plan_for(live, kept=first.kept).groups == (9700, 9701)
     state = lower(first, Capabilities())
     ruled = type(live)(**{**live.__dict__, "rules": (*live.rules, *state.rules)})

@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 import pytest
-from hosts import make_host, plan_for
 
 from asymgen.errors import InputError
 from asymgen.model import Host
 from asymgen.planfile import plan_file_name, plan_text, read_kept
+from tests.hosts import make_host, plan_for
 
 
 def host(**fields: Any) -> Host:

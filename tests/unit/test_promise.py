@@ -7,24 +7,29 @@ so that the code which keeps it cannot be taken away unnoticed.
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 import pytest
-from hosts import RuleAction, looks_up, lower_for, make_host, make_link, make_rule, mended, plan_for, way
 
-from asymgen.lookup import after, before
-from asymgen.model import Capabilities, Family, GroupMember, Host
+from asymgen.lookup import Packet, after, before
+from asymgen.model import Capabilities, Family, GroupMember, Host, Rule
+from tests.hosts import RuleAction, looks_up, lower_for, make_host, make_link, make_rule, mended, plan_for, way
 
 NO_GROUPS = Capabilities(suppress_ifgroup=False)
 NO_SUPPRESSORS = Capabilities(suppress_prefixlength=False, suppress_ifgroup=False)
-EVERY_LOWERING = pytest.mark.parametrize("can", [Capabilities(), NO_GROUPS, NO_SUPPRESSORS], ids=["all", "no-groups", "none"])
+EVERY_LOWERING = pytest.mark.parametrize(
+    "can", [Capabilities(), NO_GROUPS, NO_SUPPRESSORS], ids=["all", "no-groups", "none"]
+)
 
 FAR = "45.45.45.45"
 
 
-def two_subnets(*routes: str, **fields: object) -> Host:
-    interfaces = {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", **fields.pop("more", {})}  # type: ignore[dict-item]
+def two_subnets(*routes: str, **fields: Any) -> Host:
+    interfaces = {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", **fields.pop("more", {})}
     return make_host(
-        interfaces, ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 200", *routes], **fields
+        interfaces,
+        ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 200", *routes],
+        **fields,
     )
 
 
@@ -92,9 +97,9 @@ def test_a_vpn_that_splits_the_default_does_not_take_answers(halves: tuple[str, 
     assert way(mended(host, can), None, FAR) == "tun0 directly"
 
 
-def same_subnet(*interfaces: str, **fields: object) -> Host:
+def same_subnet(*interfaces: str, **fields: Any) -> Host:
     links = {name: f"192.0.2.{10 + place}/24" for place, name in enumerate(interfaces)}
-    return make_host(links, ["default via 192.0.2.1 dev eth0"], **fields)  # type: ignore[arg-type]
+    return make_host(links, ["default via 192.0.2.1 dev eth0"], **fields)
 
 
 @EVERY_LOWERING
@@ -167,8 +172,13 @@ def test_nested_prefixes_of_two_uplinks_go_by_the_gateway(can: Capabilities) -> 
     assert way(routing, "10.0.5.10", "10.0.77.77") == "eth1 via 10.0.5.1"
 
 
-def three_uplinks(*routes: str, **fields: object) -> Host:
-    interfaces = {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", "eth2": "203.0.113.10/24", **fields.pop("more", {})}  # type: ignore[dict-item]
+def three_uplinks(*routes: str, **fields: Any) -> Host:
+    interfaces = {
+        "eth0": "192.0.2.10/24",
+        "eth1": "198.51.100.10/24",
+        "eth2": "203.0.113.10/24",
+        **fields.pop("more", {}),
+    }
     defaults = [
         "default via 192.0.2.1 dev eth0",
         "default via 198.51.100.1 dev eth1 metric 200",
@@ -211,7 +221,11 @@ def test_a_multipath_route_over_several_uplinks_goes_by_the_own_leg(can: Capabil
 def test_an_error_default_in_main_does_not_stop_answers(kind: str) -> None:
     host = make_host(
         {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", "docker0": "172.17.0.1/16"},
-        [f"{kind} default metric 9999", "default via 192.0.2.1 dev eth0 table 7", "default via 198.51.100.1 dev eth1 table 8"],
+        [
+            f"{kind} default metric 9999",
+            "default via 192.0.2.1 dev eth0 table 7",
+            "default via 198.51.100.1 dev eth1 table 8",
+        ],
     )
     routing = mended(host)
     assert way(routing, "198.51.100.10", FAR) == "eth1 via 198.51.100.1"
@@ -228,8 +242,6 @@ def test_a_conditional_rule_between_ours_and_main_goes_on_deciding() -> None:
     [again] = {(r.source, r.mark, r.table, r.priority) for r in looks_up(lower_for(host), mark=0x1)
                if r.source == ipaddress.ip_network("198.51.100.0/24")}  # fmt: skip
     assert again == (ipaddress.ip_network("198.51.100.0/24"), 0x1, 100, 32010)
-    from asymgen.lookup import Packet
-
     marked = Packet(Family.IPV4, ipaddress.ip_address(FAR), source=ipaddress.ip_address("198.51.100.10"), mark=1)
     assert mended(host).lookup(marked).ways[0].interface == "vpn0"
 
@@ -238,7 +250,11 @@ def test_an_administrators_from_rule_goes_on_deciding_for_its_sources_only() -> 
     theirs = make_rule(Family.IPV4, 32765, source="198.51.100.20/32", table=100)
     host = make_host(
         {"eth0": "192.0.2.10/24", "eth1": ["198.51.100.10/24", "198.51.100.20/24"], "eth2": "10.9.0.1/24"},
-        ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9", "default via 10.9.0.2 dev eth2 table 100"],
+        [
+            "default via 192.0.2.1 dev eth0",
+            "default via 198.51.100.1 dev eth1 metric 9",
+            "default via 10.9.0.2 dev eth2 table 100",
+        ],
         rules=[theirs],
     )
     assert way(mended(host, excluded=frozenset({"eth2"})), "198.51.100.20", FAR) == "eth2 via 10.9.0.2"
@@ -251,7 +267,7 @@ def test_a_rule_that_cannot_be_repeated_is_named() -> None:
     assert any("32700" in note and "bypassed" in note for note in notes)
 
 
-def wg_quick(priority: int) -> list[object]:
+def wg_quick(priority: int) -> list[Rule]:
     return [
         make_rule(Family.IPV4, priority - 1, table=254, suppress_prefixlength=0),
         make_rule(Family.IPV4, priority, inverted=True, mark=0xCA6C, mask=0xFFFFFFFF, table=51820),
@@ -326,16 +342,16 @@ def test_local_addresses_are_reached_where_the_local_rule_was_moved() -> None:
     assert not looks_up(lower_for(two_subnets()), table=255)
 
 
-def _packet(source: str, destination: str) -> object:
-    from asymgen.lookup import Packet
-
+def _packet(source: str, destination: str) -> Packet:
     return Packet(Family.IPV4, ipaddress.ip_address(destination), source=ipaddress.ip_address(source))
 
 
 def test_fail_closed_is_a_rule_after_the_uplink() -> None:
     state = lower_for(two_subnets(), fail_closed=True)
     assert [rule.priority for rule in looks_up(state, action=RuleAction.UNREACHABLE)] == [32004, 32014]
-    without_default = make_host({"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24"}, ["default via 192.0.2.1 dev eth0"])
+    without_default = make_host(
+        {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24"}, ["default via 192.0.2.1 dev eth0"]
+    )
     emptied = type(state)(tuple(type(s)(s.uplink, (), s.rules) for s in state.uplinks), state.groups, state.sysctls)
     assert way(after(without_default, emptied), "198.51.100.10", FAR) == "nowhere (unreachable)"
     assert not looks_up(lower_for(two_subnets()), action=RuleAction.UNREACHABLE)
@@ -371,7 +387,9 @@ def test_two_gateways_on_one_interface_each_answer_by_their_own(can: Capabilitie
 def test_groups_are_the_primarys_and_the_others() -> None:
     state = lower_for(three_uplinks())
     assert state.groups == (GroupMember("eth0", 9700), GroupMember("eth1", 9701), GroupMember("eth2", 9701))
-    guards = {rule.source: rule.suppress_group for rule in looks_up(state, suppress_prefixlength=7) if rule.table == 254}
+    guards = {
+        rule.source: rule.suppress_group for rule in looks_up(state, suppress_prefixlength=7) if rule.table == 254
+    }
     assert [guards[ipaddress.ip_network(source)] for source in ("192.0.2.0/24", "198.51.100.0/24")] == [9701, 9700]
 
 

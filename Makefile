@@ -1,0 +1,44 @@
+# One door: "make" lists what there is, CI calls "make ci" and nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help venv lint format test test-root golden ci install-hooks clean
+
+# Every file that starts with "#!/bin/sh", whatever its name; templates are checked as rendered, by tests/shell.
+SHELL_FILES = $(shell grep --recursive --files-with-matches --max-count=1 '^\#!/bin/sh' \
+	run .ci tests --include='*' --exclude='*.py' --exclude='*.md' --exclude='*.j2' --exclude-dir=golden \
+	--exclude-dir=__pycache__)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## .venv with everything that development needs
+	./run --with dev true
+
+lint: venv ## ruff, mypy --strict, shellcheck
+	./run --with dev ruff check .
+	./run --with dev ruff format --check .
+	./run --with dev mypy
+	shellcheck $(SHELL_FILES)
+	shellcheck --shell=sh --exclude=SC2153 tests/cases/prelude.sh tests/cases/*/host.sh
+
+format: venv ## let ruff format and sort
+	./run --with dev ruff check --fix-only .
+	./run --with dev ruff format .
+
+test: ## the fast tests: no root, no network namespaces
+	./run pytest -n 2 -m "not netns and not slow"
+
+test-root: ## the tests that ask a real kernel, as root
+	./run pytest -n 2 -m netns
+
+golden: ## write the golden files of tests/cases anew; read the diff before you commit it
+	ASYMGEN_WRITE_GOLDEN=1 ./run pytest -q tests/golden
+
+ci: lint ## everything, nothing skipped; what CI runs
+	CI=true ./run pytest -n 2
+
+install-hooks: venv ## run the lint before every commit
+	./run --with dev pre-commit install
+
+clean: ## remove what builds and tools left behind
+	rm -rf .venv build dist asymgen.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

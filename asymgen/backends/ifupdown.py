@@ -1,0 +1,96 @@
+"""ifupdown, ifupdown2 and ifupdown-ng: hooks in /etc/network that follow each interface up and down."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from asymgen import templating
+from asymgen.backends import shared_files, shell
+from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
+
+NAME = "ifupdown"
+
+# run-parts takes no name with a dot in it.
+_UP = "/etc/network/if-up.d/asymgen"
+_DOWN = "/etc/network/if-post-down.d/asymgen"
+_VENDOR_SCRIPT = "/usr/lib/asymgen/routing"
+
+MARK = PurePosixPath(_UP)
+
+
+def capabilities(host: Host) -> Capabilities:
+    """What ip(8) can express on ``host``."""
+    return shell.capabilities(host)
+
+
+def fit(host: Host, interface: str) -> FitReason:
+    """ifupdown runs hooks only for interfaces that it brings up itself."""
+    managed = host.managers.interfaces.get(interface)
+    if managed is not None and managed.manager == NAME:
+        return FitReason(Fit.MANAGES, f"{managed.file or '/etc/network/interfaces'} brings {interface} up")
+    if managed is not None:
+        return FitReason(Fit.NO, f"{managed.manager} brings {interface} up, so ifupdown runs no hook for it")
+    if NAME in host.managers.installed:
+        return FitReason(Fit.INSTALLED, "ifupdown is installed")
+    if host.managers.installed:
+        return FitReason(Fit.NO, "ifupdown is not installed")
+    distributions = {host.os_release.get("ID", ""), *host.os_release.get("ID_LIKE", "").split()}
+    if distributions & {"debian", "devuan", "alpine"} and "ubuntu" not in distributions:
+        return FitReason(Fit.DISTRIBUTION_DEFAULT, "the distribution's default, and nothing else is known of the host")
+    return FitReason(Fit.NO, "ifupdown is not installed")
+
+
+def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
+    """Two hooks with the whole script each; in a package two small ones that call the script in /usr/lib."""
+    hooks = _vendor_files(state, host) if placement is Placement.VENDOR else _hooks(state, host)
+    return (*hooks, *shared_files.networkd_tolerance(host), *shared_files.render(state, host, placement))
+
+
+def _role(event: str) -> str:
+    return f"Source-based routing for ifupdown: runs after an interface went {event}"
+
+
+def _hooks(state: KernelState, host: Host) -> tuple[RenderedFile, ...]:
+    files = []
+    for path, event in ((_UP, "up"), (_DOWN, "down")):
+        text = shell.script(
+            "ifupdown/hook.sh.j2", state, host,
+            path=path, role=_role(event), files=(_UP, _DOWN), event=event,
+        )  # fmt: skip
+        files.append(RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=_role(event)))
+    return tuple(files)
+
+
+def _vendor_files(state: KernelState, host: Host) -> tuple[RenderedFile, ...]:
+    files = [
+        RenderedFile(
+            path=PurePosixPath(_VENDOR_SCRIPT),
+            text=shell.script(
+                "ifupdown/routing.sh.j2", state, host,
+                path=_VENDOR_SCRIPT, role="Source-based routing, called by the hooks of ifupdown", files=(_UP, _DOWN),
+            ),
+            mode=0o755,
+            why="the plan as ip commands",
+        )
+    ]  # fmt: skip
+    for path, event in ((_UP, "up"), (_DOWN, "down")):
+        text = templating.render(
+            "ifupdown/vendor_hook.sh.j2", host=host, role=_role(event), script=_VENDOR_SCRIPT, event=event
+        )
+        files.append(RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=_role(event), config=True))
+    return tuple(files)
+
+
+def activation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
+    """ifup runs the hook from now on; the running network gets it here, without ifdown and ifup."""
+    return (Command((_UP, "start"), "put rules and routes into the kernel"),)
+
+
+def deactivation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
+    """Take out of the kernel what the hooks put in."""
+    return (Command((_UP, "stop"), "take rules and routes out of the kernel"),)
+
+
+def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend
+    """ip(8) and whatever provides ifup."""
+    return ("iproute2", "ifupdown | ifupdown2 | ifupdown-ng") if format == "deb" else ("iproute", "ifupdown")

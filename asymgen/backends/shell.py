@@ -1,0 +1,158 @@
+"""What ifupdown and sysv share: one script that holds the plan as plain ip(8) commands.
+
+The script's logic is ``templates/shell/logic.sh.j2``; this module says what stands in its plan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asymgen import templating
+from asymgen.errors import UnsupportedError
+from asymgen.iproute2 import route_words, rule_words
+from asymgen.model import (
+    PROTOCOL,
+    Capabilities,
+    Family,
+    Host,
+    KernelState,
+    Sysctl,
+    Uplink,
+    UplinkState,
+)
+
+# Distant hosts to ask about: AS112's anycast servers (RFC 7534, 7535), nobody's own network.
+_DISTANT = {Family.IPV4: "192.175.48.1", Family.IPV6: "2620:4f:8000::1"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One uplink in one family: comments for the reader, and its commands in order."""
+
+    interface: str
+    family: Family
+    comments: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Commands that belong to the host: device groups and kernel settings."""
+
+    groups: tuple[str, ...]
+    sysctls: tuple[str, ...]
+
+
+def _version(text: str) -> tuple[int, ...] | None:
+    """The numbers at the start of a version; None where it is not known."""
+    numbers = re.match(r"\D*(\d+(?:\.\d+)*)", text)
+    return tuple(int(number) for number in numbers.group(1).split(".")) if numbers else None
+
+
+def _is_older(text: str, wanted: tuple[int, ...]) -> bool:
+    found = _version(text)
+    return found is not None and found < wanted
+
+
+def _iproute2_lacks_protocol(text: str) -> bool:
+    """Whether ip(8) is older than 4.17; up to 5.3 it says the date of its snapshot (``ss180605``)."""
+    dated = re.search(r"ss(\d{6})", text)
+    return dated.group(1) < "180600" if dated else _is_older(text, (4, 17))
+
+
+def capabilities(host: Host) -> Capabilities:
+    """What ip(8) and the kernel of ``host`` can express; an unknown version can do everything.
+
+    Rule protocol: kernel and iproute2 4.17; suppressors: kernel 3.12, and RHEL 7's 3.10, which was
+    given them; goto: 2.6.19, so always.
+    """
+    suppressors = not _is_older(host.kernel, (3, 12)) or ".el7" in host.kernel
+    protocol = not _is_older(host.kernel, (4, 17)) and not _iproute2_lacks_protocol(host.iproute2)
+    return Capabilities(suppress_prefixlength=suppressors, suppress_ifgroup=suppressors, rule_protocol=protocol)
+
+
+def refuse_names(state: KernelState) -> None:
+    """Refuse names of interfaces that ``ip -batch`` cannot carry: it knows comments and quotes, no escapes."""
+    named = {leg for route in state.routes for leg in route.interfaces}
+    named |= {name for rule in state.rules for name in (rule.iif, rule.oif) if name is not None}
+    named |= {member.interface for member in state.groups} | {each.uplink.interface for each in state.uplinks}
+    for name in sorted(named):
+        if "#" in name or name[:1] in ("'", '"') or re.search(r"[\s\x00-\x1f\x7f/]", name):
+            raise UnsupportedError(
+                f"interface {name!r}: ip -batch cannot carry '#', a leading quote or a control character",
+                hint="rename the interface, or leave it out with --exclude",
+            )
+
+
+def _via(uplink: Uplink) -> str:
+    if uplink.gateway is None:
+        return ""
+    # Of the other family: ip(8) prints "via inet6 fe80::1" for an IPv4 route.
+    other = "" if uplink.gateway.version == uplink.family else f"inet{'6' * (uplink.family is Family.IPV4)} "
+    return f"via {other}{uplink.gateway} "
+
+
+def _questions(uplink: Uplink) -> Iterable[str]:
+    """What ``check`` asks: each lasting address, with the answer that is right."""
+    for each in uplink.addresses:
+        if not (each.temporary or each.tentative or each.deprecated or each.expired):
+            yield (
+                f"ip -{uplink.family:d} route get {_DISTANT[uplink.family]} from {each.address}"
+                f"  # must say: {_via(uplink)}dev {uplink.interface}"
+            )
+
+
+def _section(state: UplinkState, *, protocol: bool) -> Section:
+    uplink = state.uplink
+    version = f"ip -{uplink.family:d}"
+    way = f"gateway {uplink.gateway}" if uplink.gateway is not None else "the interface itself is the way"
+    role = "the primary uplink" if uplink.primary else "an uplink"
+    return Section(
+        interface=uplink.interface,
+        family=uplink.family,
+        comments=(
+            f"{uplink.interface}, IPv{uplink.family:d}: {role}, table {uplink.table}, {way} ({uplink.gateway_source})",
+        ),
+        commands=(
+            *(f"{version} route replace {' '.join(route_words(route))}" for route in state.routes),
+            *(f"{version} rule add {' '.join(rule_words(rule, protocol=protocol))}" for rule in state.rules),
+            *_questions(uplink),
+        ),
+    )
+
+
+def sysctl_command(sysctl: Sysctl) -> str:
+    """``echo`` into /proc/sys, with the value to restore as a comment."""
+    return f"echo {sysctl.value} >/proc/sys/{sysctl.key}  # {sysctl.before}"
+
+
+def settings(state: KernelState) -> Settings:
+    """Groups and sysctls as commands."""
+    return Settings(
+        groups=tuple(f"ip link set dev {member.interface} group {member.group}" for member in state.groups),
+        sysctls=tuple(sysctl_command(sysctl) for sysctl in state.sysctls),
+    )
+
+
+def script(
+    template: str, state: KernelState, host: Host, *, path: str, role: str, files: tuple[str, ...], **values: object
+) -> str:
+    """``template`` with the plan of ``state``. ``path`` is its own, ``files`` what an undo deletes."""
+    refuse_names(state)
+    protocol = capabilities(host).rule_protocol
+    return templating.render(
+        template,
+        state=state,
+        host=host,
+        path=path,
+        role=role,
+        files=files,
+        protocol=PROTOCOL,
+        rule_protocol=protocol,
+        sections=tuple(_section(each, protocol=protocol) for each in state.uplinks),
+        settings=settings(state),
+        groups=tuple(dict.fromkeys(member.group for member in state.groups)),
+        **values,
+    )

@@ -1,0 +1,90 @@
+"""The command line: the only code that prints or exits. One module per command, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+from asymgen import __version__
+from asymgen.errors import AsymgenError, InputError
+
+COMMANDS = {
+    "detect": "Show what is wrong and what would be written; with --write, write it.",
+    "commands": "Print the plan as ip commands for sh.",
+    "snapshot": "Print this host as JSON: the input of the other commands.",
+    "remove": "Take away exactly what detect --write wrote.",
+}
+DEFECT = 70
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"asymgen.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="asymgen")
+def asymgen() -> None:
+    """Source-based routing for multi-homed Linux servers: answers leave by the interface that the
+    request came in on, and still do after a reboot.
+
+    \b
+    Example:
+      asymgen detect            what is wrong, and what would be written
+      asymgen detect --write    write it
+
+    Exit codes: 0 done; 1 a check found differences; 2 usage; 3 cannot be done on this host as asked;
+    4 a file was changed by hand or belongs to somebody else; 5 a command failed; 6 input that cannot
+    be read; 70 a defect in asymgen.
+    """
+
+
+def main() -> None:
+    """The console script: every failure ends in its exit code, none in a traceback but a defect."""
+    try:
+        code = asymgen.main(prog_name="asymgen", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except AsymgenError as error:
+        _say(error)
+        code = error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except RecursionError:
+        _say(InputError("the input is nested too deeply to be read"))
+        code = InputError.exit_code
+    except Exception:  # noqa: BLE001 - the last line of defence: a defect has an exit code of its own
+        traceback.print_exc()
+        click.echo("asymgen: this is a defect in asymgen; please report it with the lines above", err=True)
+        code = DEFECT
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(error: AsymgenError) -> None:
+    from asymgen.report import printable
+
+    click.echo(printable(f"asymgen: {error.message}"), err=True)
+    if error.hint:
+        click.echo(printable(f"  {error.hint}"), err=True)

@@ -1,0 +1,91 @@
+"""What a command works on: the host (live or a snapshot), the choices, the kept numbers.
+
+Lasting choices and the plan file are read below ``--root`` only, never from this machine when the input
+is a snapshot of another host.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from asymgen.choices import check_against_host, merge_options, parse_choices, read_toml
+from asymgen.cli.options import given_choices
+from asymgen.errors import InputError
+from asymgen.model import Choices, Host, Kept
+from asymgen.parse import load_snapshot, parse_host
+from asymgen.planfile import PLAN_PATH, plan_file_name, read_kept
+from asymgen.system.commands import Runner
+from asymgen.system.probe import take_snapshot
+from asymgen.system.texts import read_text
+
+TOML_PATH = PurePosixPath("/etc/asymgen/asymgen.toml")
+
+
+@dataclass(frozen=True)
+class Input:
+    """``root`` is None where there is no tree of the host to compare with (a bare snapshot);
+    ``plan_path`` is where numbers are kept, None for the ordinary place below ``root``."""
+
+    host: Host
+    choices: Choices
+    kept: Kept
+    root: Path | None
+    plan_path: Path | None
+
+
+def read_input(parameters: dict[str, Any]) -> Input:
+    """Gather the input from a command's parameters. Raises InputError and UsageError."""
+    root = _root(parameters)
+    host = _read_host(parameters.get("snapshot"))
+    lasting = {} if root is None else _read_lasting(root)
+    choices = parse_choices(merge_options(lasting, given_choices(parameters)))
+    check_against_host(choices, (link.name for link in host.links))
+    directory = parameters.get("plan")
+    plan_path = Path(directory) / plan_file_name(host.hostname) if directory else None
+    kept, note = _read_kept(host, root, plan_path)
+    if note:
+        host = replace(host, notes=(*host.notes, note))
+    return Input(host, choices, kept, root, plan_path)
+
+
+def _root(parameters: dict[str, Any]) -> Path | None:
+    given = parameters.get("root")
+    if given is None:
+        return None if parameters.get("snapshot") else Path("/")
+    root = Path(given)
+    if not root.is_dir():
+        raise InputError(f"--root {given}: there is no such directory", hint="make it first, or name another")
+    return root
+
+
+def _read_host(snapshot: str | None) -> Host:
+    if snapshot is None:
+        return parse_host(take_snapshot(Runner(), Path("/")), origin="this host")
+    origin = "standard input" if snapshot == "-" else snapshot
+    text = _read_standard_input() if snapshot == "-" else read_text(Path(snapshot))
+    if text is None:
+        raise InputError(f"{snapshot}: there is no such file", hint="`asymgen snapshot -o FILE` makes one")
+    return parse_host(load_snapshot(text, origin), origin=origin)
+
+
+def _read_standard_input() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
+
+
+def _read_lasting(root: Path) -> dict[str, Any]:
+    path = root / TOML_PATH.relative_to("/")
+    text = read_text(path)
+    return {} if text is None else read_toml(text, str(path))
+
+
+def _read_kept(host: Host, root: Path | None, plan_path: Path | None) -> tuple[Kept, str]:
+    path = plan_path
+    if path is None:
+        if root is None:
+            return Kept(), ""
+        path = root / PLAN_PATH.relative_to("/")
+    text = read_text(path)
+    return (Kept(), "") if text is None else read_kept(text, host, str(path))

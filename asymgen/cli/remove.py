@@ -1,0 +1,88 @@
+"""``asymgen remove``: takes away exactly what ``detect --write`` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from asymgen.backends import BACKENDS
+from asymgen.backends.shell import capabilities
+from asymgen.cli.inputs import Input, read_input
+from asymgen.cli.options import ROOT, add_options
+from asymgen.commands_text import commands_script
+from asymgen.errors import CommandFailedError, UnsupportedError
+from asymgen.leftovers import Leftovers, find_leftovers
+from asymgen.model import Command
+from asymgen.planner import plan as make_plan
+from asymgen.report import printable
+from asymgen.system.commands import Runner
+from asymgen.system.files import read_manifest, remove_all
+from asymgen.system.texts import is_superuser
+
+
+@click.command("remove")
+@add_options(ROOT)
+@click.option("--force", is_flag=True, help="Also remove files that were changed by hand; keeps a backup of each.")
+def command(*, root: str | None, force: bool) -> None:
+    """Take away exactly what `detect --write` wrote. Without --root, also take rules, routes, device
+    groups and settings out of the running kernel.
+
+    \b
+    Example:
+      asymgen remove
+    """
+    place = Path(root or "/")
+    is_live = place.resolve() == Path("/")
+    if is_live and not is_superuser():
+        raise UnsupportedError("removing from / needs root", hint="run: sudo asymgen remove")
+    if is_live:
+        _leave_the_kernel(place)
+    written = remove_all(place, force=force)
+    for change in written.changes.pending:
+        click.echo(printable(f"{change.action.value} {change.path}: {change.why}"))
+    for path, backup in written.backups:
+        click.echo(printable(f"backup of {path}: {backup}"))
+    if not written.changes.pending:
+        click.echo("nothing to remove: no file of asymgen's is here")
+    written.changes.refuse_conflicts()
+
+
+def _leave_the_kernel(root: Path) -> None:
+    """Stop what the written files started, then take out whatever is left of ours."""
+    parameters: dict[str, Any] = {"root": str(root)}
+    source = read_input(parameters)
+    run = Runner()
+    for problem in _deactivate(run, source, root):
+        click.echo(printable(f"note: {problem}"), err=True)
+    again = read_input(parameters)
+    leftovers = _leftovers(again)
+    if not leftovers.is_empty:
+        script = commands_script(leftovers, undo=True, protocol=capabilities(again.host).rule_protocol)
+        run.run(["sh"], input=script)
+    remaining = _leftovers(read_input(parameters))
+    if not remaining.is_empty:
+        raise CommandFailedError("not everything could be taken out of the kernel", hint="see `ip rule`, `ip route`")
+    click.echo("nothing of asymgen is in the kernel")
+
+
+def _leftovers(source: Input) -> Leftovers:
+    return find_leftovers(source.host, make_plan(source.host, source.choices, source.kept), source.kept)
+
+
+def _deactivate(run: Runner, source: Input, root: Path) -> list[str]:
+    """Run the undoing of each backend that the manifest shows. Returns what went wrong."""
+    manifest = read_manifest(root)
+    used = [] if manifest is None else [one for one in BACKENDS.values() if manifest.entry(one.MARK) is not None]
+    steps = [step for backend in used for step in backend.deactivation(source.host)]
+    return [problem for problem in (_attempt(run, step) for step in steps) if problem]
+
+
+def _attempt(run: Runner, step: Command) -> str:
+    """Run ``step``; what went wrong, in words. The kernel is looked at afterwards whatever happened."""
+    try:
+        run.run(step.argv)
+    except CommandFailedError as error:
+        return error.message
+    return ""

@@ -1,0 +1,109 @@
+"""One host, looked at whole: the plan, what is wrong, which backends write which files. Pure.
+
+This is what ``asymgen detect`` shows, and what the other commands start from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from asymgen.backends import BACKENDS, assign
+from asymgen.diagnosis import Problem, find_problems, find_remaining
+from asymgen.lowering import lower
+from asymgen.model import Choices, Host, Kept, KernelState, Placement, Plan, RenderedFile
+from asymgen.planfile import render_plan
+from asymgen.planner import plan as make_plan
+from asymgen.settings import same_subnet
+
+BONDING_NOTE = (
+    "two interfaces on one subnet: if they lead to the same switch, bonding them (one address, both links) "
+    "is the simpler way to use both"
+)
+
+
+@dataclass(frozen=True)
+class BackendUse:
+    """Which interfaces a backend configures, and why it was chosen for them."""
+
+    name: str
+    interfaces: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Everything there is to say about a host. ``remaining`` are answers that the plan cannot mend."""
+
+    host: Host
+    plan: Plan
+    state: KernelState
+    backends: tuple[BackendUse, ...]
+    problems: tuple[Problem, ...]
+    remaining: tuple[Problem, ...]
+    files: tuple[RenderedFile, ...]
+    notes: tuple[str, ...]
+
+
+def detect(host: Host, choices: Choices, kept: Kept) -> Detection:
+    """Plan for ``host``, lower the plan for each interface's backend and render its files.
+
+    Raises UnsupportedError where no backend fits or an interface's name cannot be written.
+    """
+    plan = make_plan(host, choices, kept)
+    if plan.nothing_to_do:
+        return Detection(host, plan, KernelState((), (), ()), (), (), (), (), plan.notes)
+    uses = _choose_backends(host, plan, choices.backends)
+    states = {use.name: _state_for(plan, host, use) for use in uses}
+    state = _joined(plan, states.values())
+    files = [file for name, part in states.items() for file in BACKENDS[name].render(part, host, Placement.ADMIN)]
+    remaining = find_remaining(host, plan, state)
+    return Detection(
+        host, plan, state, uses, find_problems(host, plan), remaining,
+        (*files, render_plan(plan)), _notes(plan, state, remaining),
+    )  # fmt: skip
+
+
+def _choose_backends(host: Host, plan: Plan, asked: Mapping[str, str]) -> tuple[BackendUse, ...]:
+    chosen: dict[str, tuple[list[str], str]] = {}
+    working = dict.fromkeys(uplink.interface for uplink in plan.uplinks if uplink.family in plan.active)
+    for interface, (backend, reason) in assign(host, tuple(working), asked).items():
+        chosen.setdefault(backend.NAME, ([], reason.why))[0].append(interface)
+    return tuple(BackendUse(name, tuple(interfaces), why) for name, (interfaces, why) in chosen.items())
+
+
+def _state_for(plan: Plan, host: Host, use: BackendUse) -> KernelState:
+    """The part of the lowered plan that ``use`` writes."""
+    whole = lower(plan, BACKENDS[use.name].capabilities(host))
+    return KernelState(
+        tuple(state for state in whole.uplinks if state.uplink.interface in use.interfaces),
+        tuple(member for member in whole.groups if member.interface in use.interfaces),
+        tuple(setting for setting in whole.sysctls if setting.interface in use.interfaces),
+        whole.notes,
+    )
+
+
+def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
+    """All parts as one state, in the plan's order of uplinks."""
+    parts = tuple(parts)
+    order = {(up.interface, up.family, up.table): place for place, up in enumerate(plan.uplinks)}
+    states = [state for part in parts for state in part.uplinks]
+    states.sort(key=lambda state: order[state.uplink.interface, state.uplink.family, state.uplink.table])
+    return KernelState(
+        tuple(states),
+        tuple(member for part in parts for member in part.groups),
+        tuple(setting for part in parts for setting in part.sysctls),
+        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+    )
+
+
+def _notes(plan: Plan, state: KernelState, remaining: Iterable[Problem]) -> tuple[str, ...]:
+    notes = [*plan.notes, *state.notes]
+    if same_subnet(plan.uplinks):
+        notes.append(BONDING_NOTE)
+    notes += [
+        f"not mended: answers from {problem.source} to {problem.destination} leave by {problem.actual} instead of "
+        f"{problem.expected}; a rule or route of somebody else decides before ours"
+        for problem in remaining
+    ]
+    return tuple(dict.fromkeys(notes))

@@ -1,0 +1,163 @@
+"""What ``detect`` says: as text for people, as a document for programs (docs/detect.schema.json). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from asymgen.changes import Changes
+from asymgen.detection import Detection
+from asymgen.diagnosis import Problem
+from asymgen.model import Host, Uplink
+from asymgen.numbers import PRIORITIES_EACH
+
+SCHEMA = 1
+DESTINATIONS_SHOWN = 3
+
+
+def to_document(detection: Detection, changes: Changes, commands: Sequence[str]) -> dict[str, Any]:
+    """The document of ``--format json``; docs/json.md explains each key."""
+    plan = detection.plan
+    return {
+        "schema": SCHEMA,
+        "host": {"name": plan.hostname, "machine_id": plan.machine_id, "os": os_name(detection.host)},
+        "uplinks": [_uplink_document(uplink) for uplink in plan.uplinks],
+        "others": [{"interface": other.interface, "why": other.why} for other in plan.others],
+        "unresolved": [
+            {"interface": one.interface, "family": one.family.value, "why": one.why} for one in plan.unresolved
+        ],
+        "problems": [_problem_document(problem) for problem in detection.problems],
+        "backends": [
+            {"name": use.name, "interfaces": list(use.interfaces), "why": use.why} for use in detection.backends
+        ],
+        "files": [{"path": str(file.path), "mode": f"{file.mode:04o}", "text": file.text} for file in detection.files],
+        "changed": [str(change.path) for change in changes.pending],
+        "commands": list(commands),
+        "notes": list(detection.notes),
+    }
+
+
+def _uplink_document(uplink: Uplink) -> dict[str, Any]:
+    return {
+        "interface": uplink.interface,
+        "family": uplink.family.value,
+        "addresses": [f"{address.address}/{address.prefixlength}" for address in uplink.addresses],
+        "gateway": None if uplink.gateway is None else str(uplink.gateway),
+        "gateway_source": uplink.gateway_source,
+        "table": uplink.table,
+        "priority": uplink.priority,
+        "sources": [str(source) for source in uplink.sources],
+    }
+
+
+def _problem_document(problem: Problem) -> dict[str, str]:
+    return {
+        "source": str(problem.source),
+        "destination": str(problem.destination),
+        "actual": problem.actual,
+        "expected": problem.expected,
+    }
+
+
+def os_name(host: Host) -> str:
+    """The distribution's own name for itself."""
+    release = host.os_release
+    return release.get("PRETTY_NAME") or release.get("NAME") or release.get("ID") or "unknown system"
+
+
+def to_text(detection: Detection, changes: Changes) -> str:
+    """The report for a terminal, without control characters."""
+    blocks = [[f"{detection.plan.hostname or 'this host'} ({os_name(detection.host)})"], list(_interfaces(detection))]
+    if detection.plan.nothing_to_do:
+        blocks.append(["Nothing to do", "  fewer than two uplinks, and no tunnel that takes replies away from one"])
+    else:
+        blocks += [list(_problems(detection)), list(_plan(detection)), list(_backends(detection))]
+    blocks += [list(_files(changes)), list(_notes(detection))]
+    return printable("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
+
+
+def printable(text: str) -> str:
+    """``text`` with every control character and undecodable byte made visible: names are hostile."""
+    return "".join(letter if letter in "\n\t" or letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return letter.encode("unicode_escape", errors="backslashreplace").decode("ascii")
+
+
+def _interfaces(detection: Detection) -> Iterator[str]:
+    yield "Interfaces"
+    plan = detection.plan
+    primary = next((uplink.interface for uplink in plan.uplinks if uplink.primary), None)
+    rows = []
+    for uplink in plan.uplinks:
+        via = "point-to-point" if uplink.gateway is None else f"via {uplink.gateway}"
+        word = "uplink, primary" if uplink.interface == primary else "uplink"
+        rows.append((uplink.interface, word, f"IPv{uplink.family.value} {via} ({uplink.gateway_source})"))
+    rows += [(one.interface, "unresolved", f"IPv{one.family.value}: {one.why}") for one in plan.unresolved]
+    named = {row[0] for row in rows}
+    rows += [(other.interface, "no uplink", other.why) for other in plan.others if other.interface not in named]
+    yield from _table(rows)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
+    for first, second, *rest in rows:
+        yield f"  {first:<{widths[0]}}  {second:<{widths[1]}}  {'  '.join(rest)}".rstrip()
+
+
+def _problems(detection: Detection) -> Iterator[str]:
+    yield "What is wrong today"
+    if not detection.problems:
+        yield "  nothing: every answer leaves as it should"
+    grouped: dict[tuple[str, str, str], list[str]] = {}
+    for problem in detection.problems:
+        key = (str(problem.source), problem.actual, problem.expected)
+        grouped.setdefault(key, []).append(str(problem.destination))
+    for (source, actual, expected), destinations in grouped.items():
+        shown = ", ".join(destinations[:DESTINATIONS_SHOWN])
+        more = len(destinations) - DESTINATIONS_SHOWN
+        to = shown + (f" and {more} more" if more > 0 else "")
+        yield f"  answers from {source} leave by {actual}, should leave by {expected}"
+        yield f"    (asked for: {to})"
+
+
+def _plan(detection: Detection) -> Iterator[str]:
+    yield "Plan"
+    rows = []
+    for uplink in detection.plan.uplinks:
+        if uplink.family in detection.plan.active:
+            last = uplink.priority + PRIORITIES_EACH - 1
+            sources = ", ".join(str(source) for source in uplink.sources)
+            numbers = f"table {uplink.table}, priorities {uplink.priority}-{last}"
+            rows.append((uplink.interface, f"IPv{uplink.family.value}", f"{numbers}, for {sources}"))
+    yield from _table(rows)
+    for member in detection.state.groups:
+        yield f"  {member.interface}: device group {member.group}"
+    for setting in detection.state.sysctls:
+        yield f"  {setting.key} = {setting.value} (was {setting.before}): {setting.why}"
+
+
+def _backends(detection: Detection) -> Iterator[str]:
+    yield "Backends"
+    yield from _table([(use.name, ", ".join(use.interfaces), use.why) for use in detection.backends])
+
+
+def _files(changes: Changes) -> Iterator[str]:
+    if not changes.files:
+        return
+    yield "Files"
+    yield from _table([(change.action.value, str(change.path), change.why) for change in changes.files])
+    for change in changes.pending:
+        if change.diff:
+            yield ""
+            yield from change.diff.rstrip("\n").split("\n")
+
+
+def _notes(detection: Detection) -> Iterator[str]:
+    if detection.notes:
+        yield "Notes"
+        yield from (f"  {note}" for note in detection.notes)

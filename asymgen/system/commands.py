@@ -1,0 +1,104 @@
+"""The one runner: whatever asymgen starts, starts here, and can be echoed in a form to paste into a shell.
+
+What an echo looks like is the command line's business: it passes ``echo=``, since only it prints.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from asymgen.errors import CommandFailedError
+
+_SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+"""ip(8) lies in /sbin on many systems, which is not in the PATH of those who are not root."""
+
+NOT_FOUND = 127
+"""The exit code that a shell gives for a missing program."""
+
+
+class MissingProgramError(CommandFailedError):
+    """The program is not on this host (or not in PATH)."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left. Bytes that are not UTF-8 are lone surrogates (``surrogateescape``)."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def last_error_line(self) -> str:
+        """The last line on standard error, where programs say what went wrong."""
+        lines = self.stderr.strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+def pasteable(argv: Sequence[str]) -> str:
+    """A command line that a shell reads back as exactly ``argv``."""
+    return shlex.join(argv)
+
+
+class Runner:
+    """Runs commands: without a shell, in the C locale, with the system's folders at the end of PATH.
+
+    ``echo`` is told each command, in pasteable form, before it runs. Raises CommandFailedError.
+    """
+
+    def __init__(self, *, echo: Callable[[str], None] | None = None) -> None:
+        self._echo = echo
+        given = os.environ.get("PATH", "").split(os.pathsep)
+        self._path = os.pathsep.join([*filter(None, given), *(one for one in _SYSTEM_FOLDERS if one not in given)])
+
+    def has(self, program: str) -> bool:
+        """Whether ``program`` can be started."""
+        return shutil.which(program, path=self._path) is not None
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002 subprocess.run() calls it that
+        timeout: float = 60.0,
+    ) -> Result:
+        """Run ``argv`` to its end, with ``input`` on its standard input. With ``check``, an exit code
+        other than 0 raises; a missing program and a timeout (in seconds) always do."""
+        if self._echo is not None:
+            self._echo(f"+ {pasteable(argv)}")
+        result = self._finished(argv, text=input, timeout=timeout)
+        if check and result.returncode != 0:
+            raise CommandFailedError(_failure(result))
+        return result
+
+    def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float) -> Result:
+        if not self.has(argv[0]):
+            raise MissingProgramError(f"{argv[0]}: no such program", hint=f"Install the package that has {argv[0]}.")
+        try:
+            done = subprocess.run(
+                list(argv), input=b"" if text is None else os.fsencode(text),
+                capture_output=True, check=False,
+                timeout=timeout, env={**os.environ, "PATH": self._path, "LC_ALL": "C"},
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise CommandFailedError(f"{pasteable(argv)}: no end after {timeout:g} seconds") from None
+        except OSError as problem:
+            raise CommandFailedError(f"{pasteable(argv)}: {problem.strerror}") from None
+        return Result(tuple(argv), done.returncode, _decoded(done.stdout), _decoded(done.stderr))
+
+
+def _decoded(output: bytes) -> str:
+    return output.decode("utf-8", "surrogateescape")
+
+
+def _failure(result: Result) -> str:
+    how = f"killed by signal {-result.returncode}" if result.returncode < 0 else f"exit code {result.returncode}"
+    said = f": {result.last_error_line}" if result.last_error_line else ""
+    return f"{pasteable(result.argv)}: {how}{said}"

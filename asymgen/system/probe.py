@@ -1,0 +1,134 @@
+"""Reads a host into a Snapshot: iproute2's own JSON, and beside it what asymgen's planner asks about.
+
+ip(8) runs once per kind of object, never once per interface: a host may have thousands. Nothing is
+changed, and nothing that is missing is an error, except ip(8) itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from asymgen.errors import CommandFailedError, UnsupportedError
+from asymgen.system.commands import Result, Runner, pasteable
+from asymgen.system.configured import shell_settings
+from asymgen.system.firewall import read_firewall_groups
+from asymgen.system.host_files import HostFiles
+from asymgen.system.leases import read_leases
+from asymgen.system.managers import read_managers
+from asymgen.system.names import read_names
+from asymgen.system.sysctls import read_sysctls
+
+IP_OBJECTS: Mapping[str, tuple[str, ...]] = {
+    "links": ("link",),
+    "addrs": ("addr",),
+    "routes4": ("-4", "route", "show", "table", "all"),
+    "routes6": ("-6", "route", "show", "table", "all"),
+    "rules4": ("-4", "rule", "show"),
+    "rules6": ("-6", "rule", "show"),
+}
+"""What a snapshot holds, and what follows ``ip -j -d`` to get it."""
+
+_NAMES = {"rt_tables": "rt_tables", "rt_protos": "rt_protos", "groups": "group", "rt_dsfield": "rt_dsfield"}
+_NEEDS_JSON = "Install iproute2 4.17 or newer (the package is called iproute2 or iproute)."
+_NO_JSON = re.compile(r'"-j" is unknown|BusyBox|(invalid|unrecognized) option')
+_NO_SUPPORT = ("Operation not supported", "Address family not supported", "Protocol not supported")
+_TRIES = 3
+
+
+def take_snapshot(run: Runner, root: Path = Path("/")) -> dict[str, Any]:
+    """Everything about this host that ``parse.py`` reads. Files are read below ``root``, commands are
+    asked live, in the network namespace of this process. Raises UnsupportedError without a usable ip(8)."""
+    files = HostFiles(root)
+    notes: list[str] = []
+    objects = {key: _ip_objects(run, words, notes=notes) for key, words in IP_OBJECTS.items()}
+    names = {key: read_names(files, database) for key, database in _NAMES.items()}
+    links = objects["links"]
+    managers = read_managers(run, files, links)
+    firewall_groups, firewall_notes = read_firewall_groups(run, names["groups"])
+    snapshot = {
+        **objects,
+        **names,
+        **_identity(files),
+        "iproute2": _iproute2_version(run),
+        "firewall_groups": firewall_groups,
+        "managers": managers,
+        "leases": read_leases(files, links, networkd_runs="networkd" in managers["running"]),
+        "sysctls": read_sysctls(files, [str(link.get("ifname")) for link in links]),
+    }
+    if any("nhid" in route for key in ("routes4", "routes6") for route in objects[key]):
+        # With net.ipv4.nexthop_compat_mode=0 a route has no legs but the id of a nexthop object.
+        snapshot["nexthops"] = _ip_objects(run, ("nexthop", "show"), notes=notes)
+    return {**snapshot, "notes": [*notes, *_root_note(), *firewall_notes, *files.notes]}
+
+
+def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> list[dict[str, Any]]:
+    argv = ("ip", "-j", "-d", *words)
+    result = _dump(run, argv, notes=notes)
+    if result.returncode != 0 and "-6" in words and any(text in result.stderr for text in _NO_SUPPORT):
+        notes.append(f"The kernel has no IPv6 here: {pasteable(argv)}: {result.last_error_line}")
+        return []
+    _refuse_failure(result)
+    try:
+        found = json.loads(result.stdout or "[]", strict=False)
+    except ValueError:
+        raise UnsupportedError(f"this ip(8) prints no JSON for: {pasteable(argv)}", hint=_NEEDS_JSON) from None
+    if not isinstance(found, list):
+        raise UnsupportedError(f"{pasteable(argv)}: printed JSON that is no list", hint=_NEEDS_JSON)
+    return [item for item in found if item]  # old versions print {} for what they leave out
+
+
+def _dump(run: Runner, argv: tuple[str, ...], *, notes: list[str]) -> Result:
+    """The result of ``argv``, again where the kernel says that something changed meanwhile."""
+    if not run.has("ip"):
+        raise UnsupportedError("there is no ip(8) on this host", hint=_NEEDS_JSON)
+    for _ in range(_TRIES):
+        result = run.run(argv, check=False)
+        if "interrupted" not in result.stderr:
+            return result
+    notes.append(f"Something changed while it was read, {_TRIES} times in a row: {pasteable(argv)}")
+    return result
+
+
+def _refuse_failure(result: Result) -> None:
+    if result.returncode == 0:
+        return
+    if _NO_JSON.search(result.stderr):
+        first = result.stderr.strip().splitlines()[0]
+        raise UnsupportedError(f"this ip(8) knows no -j (JSON): {first}", hint=_NEEDS_JSON)
+    message = f"{pasteable(result.argv)}: exit code {result.returncode}: {result.last_error_line}"
+    if "rule" in result.argv and any(text in result.stderr for text in _NO_SUPPORT):
+        hint = "The kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES): asymgen cannot work on it."
+        raise UnsupportedError(message, hint=hint)
+    raise CommandFailedError(message)
+
+
+def _iproute2_version(run: Runner) -> str:
+    """``6.1.0``, or ``ss180129`` before iproute2 5.0's new scheme."""
+    output = run.run(("ip", "-V"), check=False).stdout
+    matched = re.search(r"iproute2[-, ]+(?:version )?([^\s,]+)", output)
+    return matched[1] if matched else output.strip()
+
+
+def _identity(files: HostFiles) -> dict[str, Any]:
+    release = files.text("/etc/os-release", optional=True) or files.text("/usr/lib/os-release") or ""
+    return {
+        "os_release": shell_settings(release),
+        "hostname": _line(files, "/proc/sys/kernel/hostname") or _line(files, "/etc/hostname"),
+        "machine_id": _line(files, "/etc/machine-id"),
+        "kernel": _line(files, "/proc/sys/kernel/osrelease"),
+    }
+
+
+def _line(files: HostFiles, path: str) -> str:
+    return (files.text(path, optional=True) or "").strip()
+
+
+def _root_note() -> list[str]:
+    if os.geteuid() == 0:
+        return []
+    return ["Not run as root: firewall rules and other users' files may be missing from what was read."]

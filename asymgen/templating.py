@@ -1,0 +1,64 @@
+"""The one door to the templates: strict, and with one quoting filter per target language.
+
+A template reads like the file it makes. Decisions are made in Python; what a template inserts
+goes through the filter of the language it is inserted into, for names of interfaces and hosts are
+hostile text (Linux allows any byte but ``/`` and white space in an interface's name).
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import shlex
+from functools import lru_cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import asymgen
+from asymgen.errors import UnsupportedError
+
+
+def sh(text: str) -> str:
+    """``text`` as one word of a POSIX shell."""
+    if "\0" in text or "\n" in text:
+        raise UnsupportedError(f"a shell script cannot carry {text!r}: NUL or a line break inside")
+    return shlex.quote(text)
+
+
+def comment(text: str) -> str:
+    """``text`` on one line, without anything that ends a comment or moves a terminal's cursor."""
+    return "".join(character if character.isprintable() or _is_raw_byte(character) else "?" for character in text)
+
+
+def _is_raw_byte(character: str) -> bool:
+    """A byte that was no UTF-8, as surrogateescape carries it; C1 control bytes are not let through."""
+    return "\udca0" <= character <= "\udcff"
+
+
+def _templates_directory() -> str:
+    """Where the templates lie: the installed package, or ``templates/`` of a plain checkout."""
+    try:
+        # PackageLoader fails in editable installs, where asymgen.templates has another place than its name says.
+        return str(importlib.resources.files("asymgen.templates"))
+    except ModuleNotFoundError:
+        return str(importlib.resources.files("asymgen").joinpath("..", "templates"))
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The environment of all templates: an undefined name is an error, nothing is HTML."""
+    made = Environment(
+        loader=FileSystemLoader(_templates_directory()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - shell, units and configuration files, never HTML
+    )
+    made.filters.update(sh=sh, comment=comment)
+    made.globals["version"] = asymgen.__version__
+    return made
+
+
+def render(template: str, **values: object) -> str:
+    """The text of ``template`` (``shell/routing.sh.j2``) with ``values``."""
+    return environment().get_template(template).render(**values)

@@ -1,0 +1,71 @@
+"""The manual page and ``--help`` name the same options, command by command."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import click
+import pytest
+
+import asymgen.cli
+from tests.source_tree import ROOT
+
+PAGE = ROOT / "man" / "asymgen.8"
+SHARED = "INPUT AND CHOICES"
+TAKES_INPUT = {"detect", "commands"}
+COMMANDS = ("detect", "commands", "snapshot", "remove")
+
+
+def group() -> click.Group:
+    return next(value for value in vars(asymgen.cli).values() if isinstance(value, click.Group))
+
+
+def command(name: str) -> click.Command:
+    found = group().get_command(click.Context(group()), name)
+    assert found is not None, f"asymgen has no command {name}"
+    return found
+
+
+def options_of(found: click.Command) -> set[str]:
+    return {word for option in found.params if isinstance(option, click.Option) for word in option.opts} - {"--help"}
+
+
+def described(section: str) -> set[str]:
+    """The options that have a paragraph of their own in ``section``: the line after each ``.TP``."""
+    text = PAGE.read_text(encoding="utf-8").replace("\\-", "-")
+    start = text.partition(f'.SH "{section}"\n')[2]
+    assert start, f"no section {section}"
+    tagged = re.findall(r"^\.TP\n(\.B[A-Z]? .*)$", start.partition("\n.SH ")[0], re.MULTILINE)
+    return {word for line in tagged for word in re.findall(r"(?<![\w-])-{1,2}[a-z][a-z-]*", line)}
+
+
+def test_the_page_has_a_section_for_every_command() -> None:
+    assert set(group().list_commands(click.Context(group()))) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_options_are_those_of_the_help(name: str) -> None:
+    shared = described(SHARED) if name in TAKES_INPUT else set()
+    own = described(f"ASYMGEN {name.upper()}")
+    assert own & shared == set()
+    assert own | shared == options_of(command(name))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_an_example(name: str) -> None:
+    assert re.search(r"Examples?:\n\s+(?:\S.*)?asymgen ", command(name).help or "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_does(name: str) -> None:
+    silent = [option.name for option in command(name).params if isinstance(option, click.Option) and not option.help]
+    assert silent == []
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+def test_groff_has_nothing_to_say() -> None:
+    argv = ["groff", "-man", "-Tutf8", "-ww", "-z", str(PAGE)]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")

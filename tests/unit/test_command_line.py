@@ -1,0 +1,271 @@
+"""The command line's contract: exit codes, what is read and written where, and what is never touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.case_files import DIRECTORY
+from tests.command_line import TREE, asymgen, tree_of
+
+TWO_SUBNETS = str(DIRECTORY / "two-subnets" / "snapshot.json")
+ONE_UPLINK = str(DIRECTORY / "one-uplink" / "snapshot.json")
+UNRESOLVED = str(DIRECTORY / "azure-unresolved" / "snapshot.json")
+
+
+def snapshot(path: str = TWO_SUBNETS) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return found
+
+
+def saved(folder: Path, document: dict[str, Any]) -> str:
+    path = folder / "snapshot.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return str(path)
+
+
+def write(root: Path, *options: str, host: str = TWO_SUBNETS) -> subprocess.CompletedProcess[str]:
+    return asymgen("detect", "--snapshot", host, "--root", str(root), "--write", *options)
+
+
+# --- detect changes nothing ------------------------------------------------------------------------
+
+
+def test_detect_shows_and_writes_nothing(tmp_path: Path) -> None:
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "leave by eth0 via 192.0.2.1, should leave by eth1 via 198.51.100.1" in done.stdout
+    assert "create  /etc/network/if-up.d/asymgen" in done.stdout
+    assert "+++ b/etc/network/if-up.d/asymgen" in done.stdout
+    assert tree_of(tmp_path) == {}
+
+
+def test_a_snapshot_comes_from_standard_input_too() -> None:
+    text = Path(TWO_SUBNETS).read_text(encoding="utf-8")
+    assert (
+        asymgen("detect", "--snapshot", "-", stdin=text).stdout == asymgen("detect", "--snapshot", TWO_SUBNETS).stdout
+    )
+
+
+def test_check_tells_by_its_exit_code(tmp_path: Path) -> None:
+    options = ("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path), "--check")
+    done = asymgen(*options)
+    assert done.returncode == 1
+    assert "wrong answers" in done.stderr
+    assert write(tmp_path).returncode == 0
+    done = asymgen(*options)
+    assert done.returncode == 1, "the files are there, but the snapshot's answers are still wrong"
+    assert "0 files to be written" in done.stderr
+    assert asymgen("detect", "--snapshot", ONE_UPLINK, "--check").returncode == 0
+
+
+def test_nothing_to_do_is_said_and_writes_nothing(tmp_path: Path) -> None:
+    done = write(tmp_path, host=ONE_UPLINK)
+    assert (done.returncode, tree_of(tmp_path)) == (0, {})
+    assert "nothing to do" in done.stdout
+    assert "Nothing to do" in asymgen("detect", "--snapshot", ONE_UPLINK).stdout
+
+
+def test_an_interface_without_known_gateway_is_named_with_the_option() -> None:
+    done = asymgen("detect", "--snapshot", UNRESOLVED)
+    assert "no gateway known; if it should answer by itself, give --gateway" in done.stdout
+
+
+# --- write -----------------------------------------------------------------------------------------
+
+
+def test_write_twice_and_remove_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "hostname").write_text("web1\n", encoding="utf-8")
+    before = tree_of(tmp_path)
+    first = write(tmp_path)
+    assert first.returncode == 0, first.stderr
+    written = tree_of(tmp_path)
+    hook = tmp_path / "etc/network/if-up.d/asymgen"
+    assert hook.stat().st_mode & 0o777 == 0o755
+    again = write(tmp_path)
+    assert "nothing to write" in again.stdout
+    assert tree_of(tmp_path) == written
+    removed = asymgen("remove", "--root", str(tmp_path))
+    assert removed.returncode == 0, removed.stderr
+    assert tree_of(tmp_path) == before
+
+
+def test_a_file_changed_by_hand_is_never_overwritten_untold(tmp_path: Path) -> None:
+    write(tmp_path)
+    hook = tmp_path / "etc/network/if-up.d/asymgen"
+    hook.write_text("#!/bin/sh\n# mine\n", encoding="utf-8")
+    before = tree_of(tmp_path)
+    done = write(tmp_path)
+    assert done.returncode == 4
+    assert "/etc/network/if-up.d/asymgen: changed by hand" in done.stderr
+    assert "--force" in done.stderr
+    assert tree_of(tmp_path) == before
+    forced = write(tmp_path, "--force")
+    assert forced.returncode == 0
+    assert "backup of /etc/network/if-up.d/asymgen: " in forced.stdout
+    backup = forced.stdout.split("backup of /etc/network/if-up.d/asymgen: ")[1].splitlines()[0]
+    assert (tmp_path / backup.lstrip("/")).read_text(encoding="utf-8") == "#!/bin/sh\n# mine\n"
+
+
+def test_somebody_elses_file_stays_also_on_removal(tmp_path: Path) -> None:
+    theirs = tmp_path / "etc/network/if-up.d/asymgen"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs\n", encoding="utf-8")
+    before = tree_of(tmp_path)
+    assert write(tmp_path).returncode == 4
+    assert tree_of(tmp_path) == before
+    assert asymgen("remove", "--root", str(tmp_path)).returncode == 0
+    assert tree_of(tmp_path) == before
+
+
+def test_the_files_of_an_uplink_that_went_away_go_as_well(tmp_path: Path) -> None:
+    assert write(tmp_path).returncode == 0
+    fewer = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path), "--exclude", "eth1", "--write")
+    assert fewer.returncode == 0
+    assert "delete /etc/network/if-up.d/asymgen" in fewer.stdout
+    assert tree_of(tmp_path) == {}
+
+
+def test_numbers_are_kept_below_the_root(tmp_path: Path) -> None:
+    write(tmp_path, "--table-base", "40")
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path), "--format", "json")
+    assert [uplink["table"] for uplink in json.loads(done.stdout)["uplinks"]] == [40, 41]
+    assert json.loads(done.stdout)["changed"] == []
+
+
+def test_numbers_are_kept_in_a_directory_of_plans(tmp_path: Path) -> None:
+    plans, root = tmp_path / "plans", tmp_path / "root"
+    plans.mkdir()
+    root.mkdir()
+    done = write(root, "--plan", str(plans), "--table-base", "40")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in plans.iterdir()] == ["two-subnets.json"]
+    assert not (root / "etc/asymgen").exists()
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--plan", str(plans), "--format", "json")
+    assert [uplink["table"] for uplink in json.loads(done.stdout)["uplinks"]] == [40, 41]
+
+
+def test_lasting_choices_are_read_below_the_root_and_the_command_line_wins(tmp_path: Path) -> None:
+    choices = tmp_path / "etc/asymgen/asymgen.toml"
+    choices.parent.mkdir(parents=True)
+    choices.write_text('table-base = 70\ngateway = ["eth1=198.51.100.7"]\n', encoding="utf-8")
+
+    def uplinks(*options: str) -> list[tuple[int, str]]:
+        done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path), "--format", "json", *options)
+        return [(uplink["table"], uplink["gateway"]) for uplink in json.loads(done.stdout)["uplinks"]]
+
+    assert uplinks() == [(70, "192.0.2.1"), (71, "198.51.100.7")]
+    assert uplinks("--table-base", "80", "--gateway", "eth1=198.51.100.8") == [(80, "192.0.2.1"), (81, "198.51.100.8")]
+    choices.write_text("tables = 70\n", encoding="utf-8")
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path))
+    assert done.returncode == 6
+    assert "asymgen.toml: unknown key 'tables'" in done.stderr
+    assert "known keys:" in done.stderr
+
+
+# --- refusals --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["detect", "--frobnicate"], 2, "No such option"),
+        (["detect", "--snapshot", TWO_SUBNETS, "--write", "--check", "--root", "/tmp"], 2, "give one of them"),
+        (["detect", "--snapshot", TWO_SUBNETS, "--write"], 2, "--root DIR"),
+        (["detect", "--snapshot", TWO_SUBNETS, "--gateway", "eth9=192.0.2.1"], 2, "its interfaces: eth0, eth1"),
+        (["detect", "--snapshot", TWO_SUBNETS, "--backend", "netplan"], 2, "known: ifupdown, sysv"),
+        (["detect", "--snapshot", TWO_SUBNETS, "--priority-base", "32760"], 3, "give a lower --priority-base"),
+        (["detect", "--snapshot", "/nonexistent.json"], 6, "there is no such file"),
+        (["detect", "--root", "/nonexistent"], 6, "there is no such directory"),
+        (["commands", "--snapshot", "-"], 6, "standard input"),
+    ],
+)
+def test_refusals_name_the_thing_and_the_next_step(arguments: list[str], code: int, says: str) -> None:
+    done = asymgen(*arguments)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_snapshot_that_cannot_be_read_names_file_and_key(tmp_path: Path) -> None:
+    document = snapshot()
+    document["routes4"][0]["dst"] = "192.0.2.300"
+    path = saved(tmp_path, document)
+    done = asymgen("detect", "--snapshot", path)
+    assert done.returncode == 6
+    assert path in done.stderr
+    assert "routes4[0].dst" in done.stderr
+    assert "192.0.2.300" in done.stderr
+
+
+def test_a_plan_of_another_machine_is_said_and_ignored(tmp_path: Path) -> None:
+    write(tmp_path, "--table-base", "40")
+    document = snapshot()
+    document["machine_id"] = "f" * 32
+    done = asymgen("detect", "--snapshot", saved(tmp_path, document), "--root", str(tmp_path), "--format", "json")
+    parsed = json.loads(done.stdout)
+    assert [uplink["table"] for uplink in parsed["uplinks"]] == [1, 2]
+    assert any("belongs to machine" in note for note in parsed["notes"])
+
+
+def test_writing_without_root_rights_gives_the_whole_command(tmp_path: Path) -> None:
+    """sudo does not see a virtual environment: the command names asymgen by its whole path."""
+    script = tmp_path / "asymgen"
+    # The checkout may lie where only root can read: the modules are loaded before the rights are dropped.
+    script.write_text(
+        "import os, sys\n"
+        "import asymgen.cli, asymgen.cli.detect\n"
+        "os.geteuid() or os.setuid(65534)\n"
+        "asymgen.cli.main()\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), "detect", "--write", "--gateway", "eth1=198.51.100.1"],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(TREE)},
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "needs root" in done.stderr
+    assert f"run: sudo {script}" in done.stderr
+    assert "detect --write --gateway eth1=198.51.100.1" in done.stderr
+
+
+# --- commands --------------------------------------------------------------------------------------
+
+
+def test_commands_are_ip_commands_and_undo_takes_back_each() -> None:
+    done = asymgen("commands", "--snapshot", TWO_SUBNETS)
+    undone = asymgen("commands", "--snapshot", TWO_SUBNETS, "--undo")
+    assert (done.returncode, undone.returncode) == (0, 0)
+
+    def words(text: str, verb: str) -> set[str]:
+        return {
+            line.split(verb, 1)[1]
+            for line in text.splitlines()
+            if verb in line and line.startswith(("ensure", "forget"))
+        }
+
+    assert words(done.stdout, "rule add ") == words(undone.stdout, "rule del ") != set()
+    assert words(done.stdout, "route replace ") == words(undone.stdout, "route del ") != set()
+
+
+def test_every_command_shows_an_example() -> None:
+    for name in ("detect", "commands", "snapshot", "remove"):
+        done = asymgen(name, "--help")
+        assert done.returncode == 0
+        assert "Example" in done.stdout
+        assert f"asymgen {name}" in done.stdout
+
+
+def test_a_defect_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    broken = tmp_path / "sitecustomize.py"
+    broken.write_text("import asymgen.planner\ndel asymgen.planner.find_uplinks\n", encoding="utf-8")
+    done = asymgen("commands", "--snapshot", TWO_SUBNETS, environment={"PYTHONPATH": f"{tmp_path}:{TREE}"})
+    assert done.returncode == 70
+    assert "this is a defect in asymgen" in done.stderr

@@ -1,0 +1,93 @@
+"""The runner: exit codes, bytes, PATH, echo. Real programs, no stand-ins."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from asymgen.errors import CommandFailedError
+from asymgen.system.commands import MissingProgramError, Runner, pasteable
+
+RUN = Runner().run
+NOT_UTF8 = b"\xff\xfe".decode("utf-8", "surrogateescape")
+
+
+def test_result() -> None:
+    result = RUN(("sh", "-c", "echo out; echo err >&2; exit 3"), check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (3, "out\n", "err\n")
+
+
+def test_failure_names_command_code_and_last_line() -> None:
+    with pytest.raises(CommandFailedError) as caught:
+        RUN(("sh", "-c", "echo first >&2; echo last words >&2; exit 7"))
+    assert "exit code 7: last words" in caught.value.message
+    assert caught.value.message.startswith("sh -c ")
+    assert "first" not in caught.value.message.partition("exit code")[2]
+    assert caught.value.exit_code == 5
+
+
+def test_death_by_signal() -> None:
+    with pytest.raises(CommandFailedError, match="killed by signal 9"):
+        RUN(("sh", "-c", "kill -9 $$"))
+
+
+def test_missing_program_is_told_apart() -> None:
+    with pytest.raises(MissingProgramError, match="no-such-program-here: no such program"):
+        RUN(("no-such-program-here",), check=False)
+    assert not Runner().has("no-such-program-here")
+    assert Runner().has("sh")
+
+
+def test_program_that_cannot_be_started(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text("#!/no/such/interpreter\n", encoding="utf-8")
+    broken.chmod(0o755)
+    with pytest.raises(CommandFailedError, match="broken: "):
+        RUN((str(broken),))
+
+
+def test_timeout() -> None:
+    with pytest.raises(CommandFailedError, match=r"sleep 30: no end after 0\.1 seconds"):
+        RUN(("sleep", "30"), timeout=0.1)
+
+
+def test_bytes_go_in_and_come_out() -> None:
+    assert RUN(("cat",), input=NOT_UTF8).stdout == NOT_UTF8
+    assert RUN(("printf", "%s", NOT_UTF8)).stdout == NOT_UTF8
+
+
+def test_standard_input_is_empty_unless_given() -> None:
+    assert RUN(("cat",)).stdout == ""
+
+
+def test_c_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert RUN(("sh", "-c", 'printf %s "$LC_ALL"')).stdout == "C"
+
+
+def test_system_folders_stand_behind_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first = tmp_path / "sh-first"
+    first.write_text("#!/bin/sh\necho mine\n", encoding="utf-8")
+    first.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    runner = Runner()
+    assert runner.run(("sh-first",)).stdout == "mine\n"
+    path = runner.run(("sh", "-c", 'printf %s "$PATH"')).stdout.split(":")
+    assert path == [str(tmp_path), "/usr/sbin", "/sbin", "/usr/bin", "/bin"]
+
+
+def test_echo_can_be_pasted() -> None:
+    lines: list[str] = []
+    hostile = ("printf", "%s|", "a b", "$(id)", "it's", 'qu"ote', "back\\slash", "new\nline", "")
+    runner = Runner(echo=lines.append)
+    printed = runner.run(hostile).stdout
+    assert runner.run(("sh", "-c", lines[0][2:])).stdout == printed
+    assert shlex.split(pasteable(hostile)) == list(hostile)
+
+
+def test_silent_without_echo(capfd: pytest.CaptureFixture[str]) -> None:
+    RUN((sys.executable, "-c", "print('out')"))
+    assert capfd.readouterr() == ("", "")
