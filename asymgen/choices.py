@@ -104,7 +104,7 @@ def parse_choices(options: Mapping[str, Any]) -> Choices:
 
 def _number(options: Mapping[str, Any], key: str, allowed: range) -> int | None:
     value = options.get(key)
-    if value is not None and value not in allowed:
+    if value is not None and not allowed[0] <= value <= allowed[-1]:
         raise UsageError(f"--{key} {value}: wanted a number from {allowed[0]} to {allowed[-1]}")
     return None if value is None else int(value)
 

@@ -269,7 +269,8 @@ class Host:
     ``rules`` and ``routes`` hold both families, each family in the kernel's order. ``sysctls``
     maps ``net.ipv4.conf.eth0/100.arp_filter``'s slash form (``net/ipv4/conf/eth0.100/arp_filter``)
     to its value. ``table_names``/``group_names`` map numbers to names; ``firewall_groups`` are the
-    device groups that firewall rules match; ``notes`` says what could not be read and what follows.
+    device groups that firewall rules match; ``notes`` says what could not be read and what follows;
+    ``reader`` is netifaces where rules and tables could not be seen.
     """
 
     hostname: str
@@ -287,6 +288,7 @@ class Host:
     leases: tuple[Lease, ...] = ()
     sysctls: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    reader: str = "iproute2"
 
     def link(self, name: str) -> Link | None:
         """The link called ``name``, or None."""
@@ -461,13 +463,19 @@ class Plan:
 @dataclass(frozen=True)
 class Capabilities:
     """What a backend on a host can express. ``rule_protocol`` False (kernel < 4.17 or its
-    iproute2): rules are ours by their exact text."""
+    iproute2, or a manager with a protocol of its own): rules are ours by their exact text or number.
+    ``error_rules``: rules that answer unreachable, blackhole or prohibit. ``ordered``: rules of one
+    priority are asked in the order given. ``follows``: what selects by a dynamic address is kept up to
+    date while the host runs."""
 
     suppress_prefixlength: bool = True
     suppress_ifgroup: bool = True
     iif: bool = True
     goto: bool = True
     rule_protocol: bool = True
+    error_rules: bool = True
+    ordered: bool = True
+    follows: bool = True
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ def _host(snapshot: Mapping[str, Any]) -> Host:
         leases=parse_leases(snapshot),
         sysctls=text_mapping(snapshot, "sysctls"),
         notes=texts(snapshot, "notes") + _unknown_protocols(names),
+        reader=text(snapshot, "reader", "iproute2"),
     )
 
 

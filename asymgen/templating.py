@@ -8,6 +8,7 @@ hostile text (Linux allows any byte but ``/`` and white space in an interface's 
 from __future__ import annotations
 
 import importlib.resources
+import re
 import shlex
 from functools import lru_cache
 
@@ -27,6 +28,19 @@ def sh(text: str) -> str:
 def comment(text: str) -> str:
     """``text`` on one line, without anything that ends a comment or moves a terminal's cursor."""
     return "".join(character if character.isprintable() or _is_raw_byte(character) else "?" for character in text)
+
+
+def networkd(text: str) -> str:
+    """``text`` as a value in a .network file, which has no quoting for values like these.
+
+    An interface's name must be one that networkd takes: printable ASCII without ``%``, ``:`` and ``/``
+    (src/basic/socket-util.c, ifname_valid_full), and a backslash at the end would join the next line.
+    """
+    is_network = re.fullmatch(r"[0-9a-fA-F:.]+(/[0-9]+)?", text) is not None
+    if not is_network and (not re.fullmatch(r"[!-~]+", text) or re.search(r"[%:]|\\\Z", text)):
+        hint = "rename the interface, leave it out with --exclude, or name another backend: --backend sysv"
+        raise UnsupportedError(f"systemd-networkd cannot carry {text!r}", hint=hint)
+    return text
 
 
 def _is_raw_byte(character: str) -> bool:
@@ -54,7 +68,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - shell, units and configuration files, never HTML
     )
-    made.filters.update(sh=sh, comment=comment)
+    made.filters.update(sh=sh, comment=comment, networkd=networkd)
     made.globals["version"] = asymgen.__version__
     return made
 

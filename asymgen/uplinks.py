@@ -150,9 +150,10 @@ def is_public(address: Address) -> bool:
 
 
 def default_routes(host: Host) -> Iterator[Route]:
-    """Every unicast default route in any table, our own (protocol 97) left out."""
+    """Every unicast default route in any table; not our own (protocol 97), not one for some sources only."""
     for route in host.routes:
-        if route.destination.prefixlen == 0 and route.type is RouteType.UNICAST and route.protocol != PROTOCOL:
+        plain = route.type is RouteType.UNICAST and route.source is None
+        if route.destination.prefixlen == 0 and plain and route.protocol != PROTOCOL:
             yield route
 
 
@@ -192,12 +193,11 @@ def _known_ways(host: Host, link: Link, choices: Choices, kept: Kept) -> Iterato
 
 
 def _given_ways(link: Link, family: Family, choices: Choices, kept: Kept) -> Iterator[Way]:
-    found, gateways = "--gateway", choices.gateways.get(link.name)
-    if gateways is None:
-        found, gateways = "--gateway of an earlier run (plan file)", kept.gateways.get(link.name, ())
+    # The same words for both: a second run without the option must write the same files.
+    gateways = choices.gateways.get(link.name, kept.gateways.get(link.name, ()))
     for order, gateway in enumerate(gateways):
         if gateway.version == family:
-            yield Way(link.name, family, gateway, found, rank=order)
+            yield Way(link.name, family, gateway, "--gateway, kept in the plan file", rank=order)
 
 
 def _routed_ways(host: Host, link: Link, family: Family) -> Iterator[Way]:
@@ -212,7 +212,8 @@ def _routed_ways(host: Host, link: Link, family: Family) -> Iterator[Way]:
 def _routed_way(route: Route, hop: NextHop, interface: str) -> Way:
     in_main = route.table == TABLE_MAIN
     metric = f", metric {route.metric}" if route.metric else ""
-    table = "main" if in_main else f"table {route.table}"
+    # Table 0 is none: the netifaces reader cannot see which one it was.
+    table = "main" if in_main else f"table {route.table}" if route.table else "a table that was not seen"
     return Way(
         interface,
         route.family,

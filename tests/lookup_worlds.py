@@ -65,7 +65,7 @@ ADDRESSES: dict[str, tuple[InterfaceAddress, ...]] = {
     ),
     "upc": (_held("10.3.0.10/24"), _held("192.168.7.1/24"), _held("2001:db8:1::30/128"), _held("2002:303::30/48")),
     "ifx": (),
-    "brx": (_held("10.200.0.1/16"), _held("fd00:200::1/64")),
+    "brx": (_held("10.200.0.1/16"), _held("fd00:200::1/64"), _held("2002:c8::1/48"), _held("c000::1/64")),
     "mvx": (_held("10.1.0.12/24"), _held("2001:db8:1::12/64", deprecated=True)),
     "deada": (_held("10.9.0.10/24"), _held("2001:db8:9::10/64")),
     "deadb": (_held("10.9.1.10/24"),),
@@ -229,15 +229,16 @@ _ROUTE_TYPES = (RouteType.UNICAST,) * 14 + (
 
 def _hops(family: Family, chance: _Chance) -> tuple[NextHop, ...]:
     """One to three different legs; several only with gateways in IPv6, which merges no others."""
-    names = chance.sample(DEVICES, chance.choice((1, 1, 2, 2, 3)))
-    legs = []
-    for name in names:
-        has_gateway = (len(names) > 1 and family is Family.IPV6) or chance.random() < 1 / 2
+    count = chance.choice((1, 1, 2, 2, 3))
+    is_ipv4 = family is Family.IPV4
+    legs = {}
+    for name in chance.choices(DEVICES, k=count) if is_ipv4 else chance.sample(DEVICES, count):
+        has_gateway = (count > 1 and not is_ipv4) or chance.random() < 1 / 2
         gateway = ipaddress.ip_address(chance.choice(GATEWAYS[family])) if has_gateway else None
-        weight = chance.choice((1, 1, 2, 5)) if len(names) > 1 else 1
-        onlink = has_gateway and family is Family.IPV4
-        legs.append(NextHop(name, gateway, weight, onlink=onlink, linkdown=name in WITHOUT_CARRIER))
-    return tuple(legs)
+        weight = chance.choice((1, 1, 2, 5)) if count > 1 else 1
+        onlink = has_gateway and is_ipv4
+        legs[name, gateway] = NextHop(name, gateway, weight, onlink=onlink, linkdown=name in WITHOUT_CARRIER)
+    return tuple(legs.values()) if len(legs) > 1 else (replace(next(iter(legs.values())), weight=1),)
 
 
 def _route(family: Family, chance: _Chance) -> Route:
@@ -319,19 +320,25 @@ def _accepted(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(accepted)
 
 
+def _routes(family: Family, chance: _Chance) -> tuple[Route, ...]:
+    """Routes of which some lead to the same network, so that metric, type and preference tell them apart."""
+    made: dict[object, Route] = {}
+    for _ in range(chance.randint(6, 24)):
+        route = _route(family, chance)
+        if made and chance.random() < 1 / 4:
+            other = chance.choice(tuple(made.values()))
+            route = replace(route, destination=other.destination, table=other.table, metric=other.metric)
+        made.setdefault(_route_key(route), route)
+    return tuple(made.values())
+
+
 def _route_key(route: Route) -> tuple[object, ...]:
-    """IPv4 may hold several routes of one key (``append``), IPv6 joins such with gateways."""
-    joined = route.family is Family.IPV6
-    legs = () if joined else tuple((leg.interface, leg.gateway) for leg in route.nexthops)
-    return (
-        route.table,
-        route.destination,
-        route.source,
-        route.tos,
-        route.metric,
-        legs,
-        () if joined else (route.type, route.scope),
-    )
+    """What the kernel keeps apart; IPv6 makes one route of all that have gateways."""
+    key = (route.table, route.destination, route.source, route.tos, route.metric)
+    if route.family is Family.IPV4:
+        return (*key, route.type, route.scope, tuple((leg.interface, leg.gateway) for leg in route.nexthops))
+    leg = route.nexthops[0] if route.nexthops else NextHop("lo")
+    return (*key, "via" if leg.gateway else leg.interface)
 
 
 def world(family: Family, *, number: int) -> World:
@@ -340,11 +347,10 @@ def world(family: Family, *, number: int) -> World:
     local = Rule(family, chance.choice((1, 1, 1, 125)), table=TABLE_LOCAL)
     made = (_rule(family, chance) for _ in range(chance.randint(3, 12)))
     main = [Rule(family, 130, table=TABLE_MAIN)] * chance.choice((0, 1, 1))
-    routes = {_route_key(route): route for route in (_route(family, chance) for _ in range(chance.randint(6, 24)))}
     return World(
         family,
         _accepted((local, *made, *main)),
-        tuple(routes.values()),
+        _routes(family, chance),
         tuple(chance.choice(GROUPS) for _ in DEVICES),
         tuple(dict.fromkeys(_packet(family, chance) for _ in range(QUESTIONS))),
     )

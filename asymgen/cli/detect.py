@@ -93,7 +93,9 @@ def _preview(source: Input, detection: Detection, *, force: bool) -> Changes:
 
 def _write(source: Input, detection: Detection, *, force: bool) -> Written:
     assert source.root is not None  # noqa: S101 - _refuse_contradictions saw to it
-    written = write_files(source.root, _wanted(source, detection), force=force, relabel=relabel_with(Runner()))
+    # Below another root, this machine's policy has nothing to say.
+    relabel = relabel_with(Runner()) if source.root == Path("/") else None
+    written = write_files(source.root, _wanted(source, detection), force=force, relabel=relabel)
     plan = next((file.text for file in detection.files if file.path == PLAN_PATH), None)
     if source.plan_path is not None and plan is not None:
         write_text(source.plan_path, plan)

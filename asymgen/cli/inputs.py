@@ -13,7 +13,7 @@ from typing import Any
 
 from asymgen.choices import check_against_host, merge_options, parse_choices, read_toml
 from asymgen.cli.options import given_choices
-from asymgen.errors import InputError
+from asymgen.errors import InputError, UsageError
 from asymgen.model import Choices, Host, Kept
 from asymgen.parse import load_snapshot, parse_host
 from asymgen.planfile import PLAN_PATH, plan_file_name, read_kept
@@ -39,7 +39,7 @@ class Input:
 def read_input(parameters: dict[str, Any]) -> Input:
     """Gather the input from a command's parameters. Raises InputError and UsageError."""
     root = _root(parameters)
-    host = _read_host(parameters.get("snapshot"))
+    host = _read_host(parameters.get("snapshot"), parameters.get("reader"))
     lasting = {} if root is None else _read_lasting(root)
     choices = parse_choices(merge_options(lasting, given_choices(parameters)))
     check_against_host(choices, (link.name for link in host.links))
@@ -61,9 +61,11 @@ def _root(parameters: dict[str, Any]) -> Path | None:
     return root
 
 
-def _read_host(snapshot: str | None) -> Host:
+def _read_host(snapshot: str | None, reader: str | None) -> Host:
     if snapshot is None:
-        return parse_host(take_snapshot(Runner(), Path("/")), origin="this host")
+        return parse_host(take_snapshot(Runner(), Path("/"), reader=reader or "auto"), origin="this host")
+    if reader is not None:
+        raise UsageError("--reader and --snapshot: a snapshot was read already; give one of them")
     origin = "standard input" if snapshot == "-" else snapshot
     text = _read_standard_input() if snapshot == "-" else read_text(Path(snapshot))
     if text is None:

@@ -13,9 +13,12 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=str)
 
+READER = click.option("--reader", type=click.Choice(("iproute2", "netifaces")),
+                      help="What reads the live system. [iproute2; netifaces where ip has no JSON]")  # fmt: skip
 INPUT = (
     click.option("--snapshot", metavar="FILE", type=PATH,
                  help='Read the host from FILE ("-" = standard input) instead of the live system.'),
+    READER,
 )  # fmt: skip
 
 CHOICES = (
@@ -54,4 +57,5 @@ def add_options(*options: Callable[[Decorated], Decorated]) -> Callable[[Decorat
 def given_choices(parameters: dict[str, Any]) -> dict[str, Any]:
     """The CHOICES among a command's parameters, by their names in asymgen.toml."""
     single = ("rule-by", "ahead", "arp", "fail-closed", "table-base", "priority-base", "family")
-    return {name: parameters.get(name.replace("-", "_"), ()) for name in (*LISTS, *single)}
+    lists = {name: parameters.get(name.replace("-", "_"), ()) for name in LISTS}
+    return {**lists, **{name: parameters.get(name.replace("-", "_")) for name in single}}

@@ -64,7 +64,10 @@ def _leave_the_kernel(root: Path) -> None:
     remaining = _leftovers(read_input(parameters))
     if not remaining.is_empty:
         raise CommandFailedError("not everything could be taken out of the kernel", hint="see `ip rule`, `ip route`")
-    click.echo("nothing of asymgen is in the kernel")
+    if again.host.reader == "netifaces":
+        click.echo("note: without ip(8)'s JSON it cannot be seen whether rules are left in the kernel", err=True)
+    else:
+        click.echo("nothing of asymgen is in the kernel")
 
 
 def _leftovers(source: Input) -> Leftovers:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from asymgen.cli.options import PATH
+from asymgen.cli.options import PATH, READER, add_options
 from asymgen.parse import snapshot_to_json
 from asymgen.snapshot_script import snapshot_script
 from asymgen.system.commands import Runner
@@ -17,7 +17,8 @@ from asymgen.system.texts import write_text
 @click.command("snapshot")
 @click.option("-o", "--output", metavar="FILE", type=PATH, help="Write to FILE instead of standard output.")
 @click.option("--script", is_flag=True, help="Print a POSIX sh script that collects one on a host without asymgen.")
-def command(output: str | None, *, script: bool) -> None:
+@add_options(READER)
+def command(output: str | None, *, script: bool, reader: str | None) -> None:
     """Print this host as JSON: links, addresses, routes, rules, and who manages what.
 
     \b
@@ -25,8 +26,12 @@ def command(output: str | None, *, script: bool) -> None:
       asymgen snapshot -o web1.json
       asymgen snapshot --script | ssh web2 sh > web2.json
     """
-    text = snapshot_script() if script else snapshot_to_json(take_snapshot(Runner(), Path("/")))
+    text = snapshot_script() if script else _live_snapshot(reader or "auto")
     if output is None:
         click.echo(text.encode("utf-8", errors="surrogateescape"), nl=False)
     else:
         write_text(Path(output), text)
+
+
+def _live_snapshot(reader: str) -> str:
+    return snapshot_to_json(take_snapshot(Runner(), Path("/"), reader=reader))

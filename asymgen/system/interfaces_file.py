@@ -23,7 +23,7 @@ _STANZA_STARTS = ("auto", "no-auto-down", "no-scripts", "mapping", "template", "
 _DEEPEST = 16
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Stanza:
     """An ``iface`` stanza while it is being read."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asymgen.errors import CommandFailedError, UnsupportedError
+from asymgen.system import netifaces_reader
 from asymgen.system.commands import Result, Runner, pasteable
 from asymgen.system.configured import shell_settings
 from asymgen.system.firewall import read_firewall_groups
@@ -22,6 +23,9 @@ from asymgen.system.leases import read_leases
 from asymgen.system.managers import read_managers
 from asymgen.system.names import read_names
 from asymgen.system.sysctls import read_sysctls
+
+READERS = ("iproute2", "netifaces")
+"""What links, addresses, routes and rules are read with."""
 
 IP_OBJECTS: Mapping[str, tuple[str, ...]] = {
     "links": ("link",),
@@ -40,12 +44,17 @@ _NO_SUPPORT = ("Operation not supported", "Address family not supported", "Proto
 _TRIES = 3
 
 
-def take_snapshot(run: Runner, root: Path = Path("/")) -> dict[str, Any]:
+class UnusableIpError(UnsupportedError):
+    """There is no ip(8), or it prints no JSON."""
+
+
+def take_snapshot(run: Runner, root: Path = Path("/"), *, reader: str = "auto") -> dict[str, Any]:
     """Everything about this host that ``parse.py`` reads. Files are read below ``root``, commands are
-    asked live, in the network namespace of this process. Raises UnsupportedError without a usable ip(8)."""
+    asked live, in the network namespace of this process. ``reader`` is one of READERS, or "auto".
+    Raises UnsupportedError where neither ip(8) nor netifaces can be used."""
     files = HostFiles(root)
     notes: list[str] = []
-    objects = {key: _ip_objects(run, words, notes=notes) for key, words in IP_OBJECTS.items()}
+    objects = _objects(run, files, reader=reader, notes=notes)
     names = {key: read_names(files, database) for key, database in _NAMES.items()}
     links = objects["links"]
     managers = read_managers(run, files, links)
@@ -54,7 +63,7 @@ def take_snapshot(run: Runner, root: Path = Path("/")) -> dict[str, Any]:
         **objects,
         **names,
         **_identity(files),
-        "iproute2": _iproute2_version(run),
+        "iproute2": _iproute2_version(run) if run.has("ip") else "",
         "firewall_groups": firewall_groups,
         "managers": managers,
         "leases": read_leases(files, links, networkd_runs="networkd" in managers["running"]),
@@ -64,6 +73,21 @@ def take_snapshot(run: Runner, root: Path = Path("/")) -> dict[str, Any]:
         # With net.ipv4.nexthop_compat_mode=0 a route has no legs but the id of a nexthop object.
         snapshot["nexthops"] = _ip_objects(run, ("nexthop", "show"), notes=notes)
     return {**snapshot, "notes": [*notes, *_root_note(), *firewall_notes, *files.notes]}
+
+
+def _objects(run: Runner, files: HostFiles, *, reader: str, notes: list[str]) -> dict[str, Any]:
+    """Links, addresses, routes and rules, and which reader they are from."""
+    why = "as asked by --reader"
+    if reader != "netifaces":
+        try:
+            return {key: _ip_objects(run, words, notes=notes) for key, words in IP_OBJECTS.items()}
+        except UnusableIpError as problem:
+            if reader == "iproute2":
+                raise
+            why = problem.message
+    objects = netifaces_reader.read_objects(files, why=why)
+    notes += objects.pop("notes")
+    return {**objects, "reader": "netifaces"}
 
 
 def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> list[dict[str, Any]]:
@@ -76,7 +100,9 @@ def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> lis
     try:
         found = json.loads(result.stdout or "[]", strict=False)
     except ValueError:
-        raise UnsupportedError(f"this ip(8) prints no JSON for: {pasteable(argv)}", hint=_NEEDS_JSON) from None
+        if result.stdout.lstrip()[:1] == "[":
+            raise CommandFailedError(f"{pasteable(argv)}: its JSON ends too early or is broken") from None
+        raise UnusableIpError(f"this ip(8) prints no JSON for: {pasteable(argv)}", hint=_NEEDS_JSON) from None
     if not isinstance(found, list):
         raise UnsupportedError(f"{pasteable(argv)}: printed JSON that is no list", hint=_NEEDS_JSON)
     return [item for item in found if item]  # old versions print {} for what they leave out
@@ -85,7 +111,7 @@ def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> lis
 def _dump(run: Runner, argv: tuple[str, ...], *, notes: list[str]) -> Result:
     """The result of ``argv``, again where the kernel says that something changed meanwhile."""
     if not run.has("ip"):
-        raise UnsupportedError("there is no ip(8) on this host", hint=_NEEDS_JSON)
+        raise UnusableIpError("there is no ip(8) on this host", hint=_NEEDS_JSON)
     for _ in range(_TRIES):
         result = run.run(argv, check=False)
         if "interrupted" not in result.stderr:
@@ -99,7 +125,7 @@ def _refuse_failure(result: Result) -> None:
         return
     if _NO_JSON.search(result.stderr):
         first = result.stderr.strip().splitlines()[0]
-        raise UnsupportedError(f"this ip(8) knows no -j (JSON): {first}", hint=_NEEDS_JSON)
+        raise UnusableIpError(f"this ip(8) knows no -j (JSON): {first}", hint=_NEEDS_JSON)
     message = f"{pasteable(result.argv)}: exit code {result.returncode}: {result.last_error_line}"
     if "rule" in result.argv and any(text in result.stderr for text in _NO_SUPPORT):
         hint = "The kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES): asymgen cannot work on it."

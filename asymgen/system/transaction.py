@@ -70,9 +70,9 @@ class Transaction:
                 place.remove(place.spare)
 
     def prepare(self, path: PurePosixPath, content: bytes, *, mode: int) -> None:
-        """Write what ``publish`` puts into place, so that a full disk is noticed while all can be undone."""
+        """Write what ``publish`` puts into place, so that a full disk is noticed while all can be undone.
+        ``path`` was replaced once in this transaction: undoing that takes this away as well."""
         with naming(self._tree.outer(path), "write"), self._tree.place(path) as place:
-            self._undo.append((path, lambda: self._drop_temporary(path)))
             self._prepare(path, content, place=place, mode=mode)
 
     def publish(self, path: PurePosixPath) -> None:
@@ -139,10 +139,6 @@ class Transaction:
                 os.rename(place.spare, place.name, src_dir_fd=place.directory, dst_dir_fd=place.directory)
                 place.remove(place.spare)  # rename(2) leaves both names when they are links to one file
             place.sync()
-
-    def _drop_temporary(self, path: PurePosixPath) -> None:
-        with self._tree.place(path) as place:
-            place.remove(place.temporary)
 
     def _remove_directory(self, path: PurePosixPath) -> None:
         with self._tree.place(path) as place:

@@ -55,7 +55,8 @@ class Script:
 def everything(host: Namespace) -> list[str]:
     """Rules, routes and device groups, comparable."""
     lines = [line for version in ("-4", "-6") for line in host.ip(version, "-N", "rule").splitlines()]
-    routes = [line for version in ("-4", "-6") for line in host.ip(version, "-N", "route", "show", "table", "all").splitlines()]
+    tables = [host.ip(version, "-N", "route", "show", "table", "all") for version in ("-4", "-6")]
+    routes = [line for table in tables for line in table.splitlines()]
     groups = [f"{link['ifname']} {link['group']}" for link in host.json("link")]
     return [*lines, *sorted(_steady(line) for line in routes), *groups]
 
@@ -81,7 +82,7 @@ def flap(host: Namespace, case: Case, interface: str) -> None:
 
 
 def _leads_through(route: dict[str, Any], interface: str) -> bool:
-    by_hand = route.get("protocol") not in ("kernel",) and route.get("type", "unicast") == "unicast"
+    by_hand = route.get("protocol") != "kernel" and route.get("type", "unicast") == "unicast"
     return by_hand and interface in (route.get("dev"), *(hop.get("dev") for hop in route.get("nexthops", ())))
 
 

@@ -338,6 +338,14 @@ def test_killed_then_removed_leaves_nothing(tmp_path: Path) -> None:
         assert not (root / "var").exists()
 
 
+def test_killed_with_a_backup_half_written_then_removed_leaves_no_strays(tmp_path: Path) -> None:
+    """Nothing is forced after the kill, so nobody writes that backup again."""
+    template = prepared(tmp_path / "template", "force")
+    for root in killed_runs("force", template, tmp_path / "steps"):
+        remove_all(root)
+        assert strays(root) == [], f"step {root.name}"
+
+
 # --- failing ---
 
 
@@ -639,6 +647,17 @@ def test_a_run_killed_before_relabelling_is_relabelled_by_the_next(host: Path) -
     calls: list[list[str]] = []
     write_files(host, OLD, relabel=lambda paths: calls.append(list(paths)))
     assert calls == [sorted(str(below(host, file.path)) for file in OLD)]
+    assert (read_manifest(host) or pytest.fail("no manifest")).complete
+
+
+def test_the_manifest_says_that_a_run_is_under_way(host: Path) -> None:
+    complete: list[bool] = []
+
+    def relabel(_paths: object) -> None:
+        complete.append((read_manifest(host) or pytest.fail("no manifest")).complete)
+
+    write_files(host, OLD, relabel=relabel)
+    assert complete == [False]
     assert (read_manifest(host) or pytest.fail("no manifest")).complete
 
 

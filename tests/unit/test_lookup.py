@@ -23,6 +23,7 @@ from asymgen.model import (
     Link,
     Network,
     NextHop,
+    Range,
     Route,
     RouteType,
     Rule,
@@ -192,6 +193,11 @@ def test_goto_needs_a_rule_of_exactly_that_priority() -> None:
     assert fates(answer) == [Fate.UNRESOLVED, Fate.DECIDED]
 
 
+def test_goto_never_leads_back() -> None:
+    back = rule(10, action=RuleAction.GOTO, target=5)
+    assert fates(lookup([rule(5, action=RuleAction.NOP), back], [])) == [Fate.NO_ACTION, Fate.UNRESOLVED]
+
+
 def test_rule_that_is_not_modelled_may_or_may_not_match() -> None:
     routes = [route("0.0.0.0/0", LEFT, table=100), route("0.0.0.0/0", RIGHT)]
     assert lookup([rule(10, 100, unmodelled=("tun_id",)), MAIN], routes).ways == (LEFT, RIGHT)
@@ -224,6 +230,31 @@ def test_interface_of_the_socket_narrows_the_choice() -> None:
     assert lookup([MAIN], routes, oif="right").ways == (RIGHT,)
     # IPv4 takes the destination for a neighbour where no route leads there.
     assert lookup([MAIN], [], oif="right").ways == (hop("right"),)
+
+
+def test_interface_of_the_socket_takes_the_first_of_its_legs() -> None:
+    routes = [route("0.0.0.0/0", LEFT, hop("right", "198.51.100.2"), RIGHT)]
+    assert lookup([MAIN], routes, oif="right").ways == (hop("right", "198.51.100.2"),)
+
+
+def test_ipv6_router_preference_tells_equal_routes_apart() -> None:
+    routes = [route("::/0", hop("left")), route("::/0", hop("right"), preference="high")]
+    only = rule(10, TABLE_MAIN, family=Family.IPV6)
+    assert lookup([only], routes, "2600::1").ways == (hop("right"),)
+    assert lookup([only], [replace(made, preference="low") for made in routes], "2600::1").ways == (hop("left"),)
+
+
+def test_ipv6_prefers_among_equals_the_interface_that_a_packet_came_by() -> None:
+    routes = [route("::/0", hop("left")), route("::/0", hop("right"))]
+    only = rule(10, TABLE_MAIN, family=Family.IPV6)
+    assert lookup([only], routes, "2600::1", source="2a00::1", iif="right").ways == (hop("right"),)
+
+
+def test_forwarded_packet_is_roots() -> None:
+    roots = rule(10, 100, uids=Range(0, 0))
+    routes = [route("0.0.0.0/0", LEFT, table=100)]
+    assert lookup([roots], routes, uid=1000).kind is Kind.NONE
+    assert lookup([roots], routes, uid=1000, source="10.0.0.1", iif="right").kind is Kind.UNICAST
 
 
 def test_ipv4_multicast_leaves_by_its_source() -> None:
@@ -265,7 +296,17 @@ def test_ipv4_source_of_narrow_scope_is_not_for_a_gateway() -> None:
     assert source_of((link,), route("0.0.0.0/0", hop("left"), scope="link"), FAR) == "192.0.2.10"
 
 
+def test_ipv4_source_is_no_secondary_address() -> None:
+    held = (address("192.0.2.10/24", scope="link"), address("192.0.2.11/24", secondary=True), address("10.0.0.5/8"))
+    assert (
+        source_of((Link("left", 2, addresses=held),), route("0.0.0.0/0", hop("left", "192.0.2.1")), FAR) == "10.0.0.5"
+    )
+
+
 def test_ipv4_interface_without_address_borrows_one() -> None:
+    narrow = Link("right", 3, addresses=(address("198.51.100.10/24", scope="link"),))
+    bare = route("0.0.0.0/0", hop("bare"), scope="link")
+    assert source_of((narrow, LINKS[1], Link("bare", 4)), bare, FAR) == "192.0.2.10"
     assert source_of((*LINKS, Link("bare", 4)), route("0.0.0.0/0", hop("bare")), FAR) == "192.0.2.10"
 
 
@@ -279,7 +320,10 @@ def test_preferred_source_wins() -> None:
     (("fd00::10/64", "2001:db8:2::10/64"), "fd00:9::1", "fd00::10"),  # label
     (("fe80::10/64", "2001:db8:2::10/64"), "2600::1", "2001:db8:2::10"),  # scope that reaches
     (("2001:db8:2::10/64", "fe80::10/64"), "fe80::1", "fe80::10"),  # smallest that reaches
-    (("2001:db8:1::10/64", "2001:db8:1::10/64"), "2001:db8:1::10", "2001:db8:1::10"),  # itself
+    (("2002:c8::1/48", "c000::1/64"), "2600::1", "c000::1"),  # label, against the longer match
+    (("2001:db8:1::10/64", "2001:db8:1::11/64"), "2001:db8:1::11", "2001:db8:1::11"),  # itself
+    (("2001:db8:2::10/16", "2001:db8:1::10/64"), "2001:db8:2::1", "2001:db8:1::10"),  # no longer than its prefix
+    (("2001:db8:1::11/64", "2001:db8:1::10/64"), "2001:db8:1::1", "2001:db8:1::11"),  # the first of equals
 ])  # fmt: skip
 def test_ipv6_source(held: tuple[str, ...], destination: str, expected: str) -> None:
     link = Link("left", 2, addresses=tuple(address(text) for text in held))

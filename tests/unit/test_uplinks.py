@@ -36,7 +36,7 @@ def gateway(text: str) -> tuple[ipaddress.IPv4Address, ...]:
 def test_the_command_line_wins_over_the_routes() -> None:
     plan = plan_for(host_with("198.51.100.10/24", SECOND), gateways={"eth1": gateway("198.51.100.254")})
     assert str(uplink(plan, "eth1").gateway) == "198.51.100.254"
-    assert uplink(plan, "eth1").gateway_source == "--gateway"
+    assert uplink(plan, "eth1").gateway_source.startswith("--gateway")
 
 
 def test_none_on_the_command_line_says_no_uplink() -> None:
@@ -49,7 +49,7 @@ def test_what_the_command_line_said_earlier_comes_from_the_plan_file() -> None:
     first = plan_for(host_with(), gateways={"eth1": gateway("198.51.100.254")})
     again = plan_for(host_with(), kept=first.kept)
     assert str(uplink(again, "eth1").gateway) == "198.51.100.254"
-    assert "plan file" in uplink(again, "eth1").gateway_source
+    assert uplink(again, "eth1").gateway_source == uplink(first, "eth1").gateway_source, "the same files again"
 
 
 @pytest.mark.parametrize(

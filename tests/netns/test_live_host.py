@@ -1,0 +1,104 @@
+"""The main job on a live host, as a person does it: detect, write, load, check, remove. Nothing is left.
+
+The host is a network namespace whose /etc, /var/lib and /usr/local are an overlay over this machine's, so
+that --write goes to "/" and this machine keeps its files.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import TREE, tree_of
+from tests.packet_lab import PacketLab, packet_lab
+
+pytestmark = pytest.mark.netns
+
+GATEWAYS = ("--gateway", "eth1=198.51.100.1", "--gateway", "eth1=2001:db8:b::1")
+OVERLAID = ("etc", "var", "usr/local")
+SECOND = ("198.51.100.10", "2001:db8:b::10")
+
+
+class LiveHost:
+    """The lab's host with a file system of its own; ``upper`` holds what was written to it."""
+
+    def __init__(self, lab: PacketLab, folder: Path) -> None:
+        self.lab = lab
+        self.upper = folder / "upper"
+        mounts = []
+        for place in OVERLAID:
+            upper, work = self.upper / place, folder / "work" / place
+            upper.mkdir(parents=True)
+            work.mkdir(parents=True)
+            mounts.append(f"mount -t overlay overlay -o lowerdir=/{place},upperdir={upper},workdir={work} /{place}")
+        self.setup = " && ".join(mounts)
+
+    def shell(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run ``script`` on the host; ``asymgen`` in it is this tree's."""
+        text = f'{self.setup} && asymgen() {{ "{sys.executable}" -m asymgen "$@"; }} && {{ {script}\n}}'
+        return self.lab.host.run(
+            "unshare", "-m", "sh", "-c", text, check=False, cwd=TREE, env={**os.environ, "PYTHONPATH": str(TREE)}
+        )
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveHost]:
+    with packet_lab() as lab:
+        yield LiveHost(lab, tmp_path)
+
+
+def everything(lab: PacketLab) -> list[str]:
+    parts = [lab.host.ip(version, kind, *rest) for version in ("-4", "-6")
+             for kind, rest in (("rule", ()), ("route", ("show", "table", "all")))]  # fmt: skip
+    settings = lab.host.run("sh", "-c", "grep -r . /proc/sys/net/ipv4/conf/eth?/").stdout
+    return [*parts, str([(link["ifname"], link["group"]) for link in lab.host.json("link")]), settings]
+
+
+def test_detect_write_load_and_remove(live: LiveHost) -> None:
+    lab = live.lab
+    kernel, files = everything(lab), tree_of(live.upper)
+    options = f"--backend sysv {' '.join(GATEWAYS)}"
+    shown = live.shell(f"asymgen detect {options}")
+    assert shown.returncode == 0, shown.stderr
+    assert "leave by eth0 via 192.0.2.1, should leave by eth1 via 198.51.100.1" in shown.stdout
+    assert not any(lab.pings(address) for address in SECOND)
+
+    written = live.shell(f"asymgen detect {options} --write && asymgen commands | sh")
+    assert written.returncode == 0, written.stderr
+    assert "commands | sh   # put it into the running kernel now" in written.stdout
+    assert all(lab.pings(address) for address in SECOND)
+    checked = live.shell("asymgen detect --check --backend sysv")
+    assert checked.returncode == 0, f"the plan file keeps the gateways\n{checked.stdout}{checked.stderr}"
+    assert "nothing to write" in live.shell("asymgen detect --write --backend sysv").stdout
+
+    removed = live.shell("asymgen remove")
+    assert removed.returncode == 0, removed.stderr
+    assert "nothing of asymgen is in the kernel" in removed.stdout
+    assert everything(lab) == kernel
+    assert not [path for path in tree_of(live.upper) if "asymgen" in path and path not in files]
+    assert not any(lab.pings(address) for address in SECOND)
+
+
+def test_remove_takes_out_what_a_script_put_in(live: LiveHost) -> None:
+    kernel = everything(live.lab)
+    options = f"--backend sysv {' '.join(GATEWAYS)}"
+    started = live.shell(f"asymgen detect {options} --write && /etc/init.d/asymgen start && /etc/init.d/asymgen check")
+    assert started.returncode == 0, started.stdout + started.stderr
+    assert all(live.lab.pings(address) for address in SECOND)
+    removed = live.shell("asymgen remove")
+    assert removed.returncode == 0, removed.stderr
+    assert everything(live.lab) == kernel
+
+
+def test_a_second_detect_takes_our_own_rules_for_ours(live: LiveHost) -> None:
+    """Also without a plan file: numbers come from the live rules, and nothing of ours is repeated."""
+    options = " ".join(GATEWAYS)
+    once = live.shell(f"asymgen commands {options} --table-base 40 --priority-base 900")
+    assert live.shell(f"asymgen commands {options} --table-base 40 --priority-base 900 | sh").returncode == 0
+    again = live.shell(f"asymgen commands {options}")
+    assert again.stdout == once.stdout
