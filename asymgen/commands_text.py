@@ -54,14 +54,17 @@ def ip_commands(state: KernelObjects, *, protocol: bool = True) -> tuple[str, ..
     return (*_groups(state), *_routes(state, "replace"), *_rules(state, "add", protocol=protocol))
 
 
-def commands_script(state: KernelObjects, *, undo: bool, protocol: bool) -> str:
+def commands_script(state: KernelObjects, *, undo: bool, protocol: bool, stale: KernelObjects | None = None) -> str:
     """The plan (or its undoing) as a script for sh that can be run again and again.
 
-    ``protocol`` is ``Capabilities.rule_protocol``. It forgives only what is there already (undo:
+    ``protocol`` is ``Capabilities.rule_protocol``; ``stale`` is what an earlier plan left in the kernel:
+    it goes first. The script forgives only what is there already (undo:
     what is gone already), goes on after any other failure, and exits with 1 at the end.
     """
-    lines = _undo_lines(state, protocol=protocol) if undo else _do_lines(state, protocol=protocol)
-    return templating.render("commands/commands.sh.j2", undo=undo, protocol=protocol, lines=tuple(lines))
+    lines = [] if stale is None else list(_undo_lines(stale, protocol=protocol))
+    forgets = undo or bool(lines) or not protocol
+    lines += _undo_lines(state, protocol=protocol) if undo else _do_lines(state, protocol=protocol)
+    return templating.render("commands/commands.sh.j2", undo=undo, forgets=forgets, lines=tuple(lines))
 
 
 def _do_lines(state: KernelObjects, *, protocol: bool) -> Iterable[str]:

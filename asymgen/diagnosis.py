@@ -69,7 +69,8 @@ def _wrong(routing: RoutingState, plan: Plan) -> Iterator[Problem]:
 
 def _fits(answer: Answer, question: Question) -> bool:
     ways = {(way.interface, way.gateway) for way in answer.ways}
-    return answer.kind is Kind.UNICAST and ways == {(question.interface, question.gateway)}
+    sent = all(outcome.kind is Kind.UNICAST for outcome in answer.outcomes)
+    return sent and ways == {(question.interface, question.gateway)}
 
 
 def telling_questions(plan: Plan) -> Iterator[Question]:

@@ -65,7 +65,9 @@ def _selector_words(rule: Rule) -> Iterator[str]:
 def _mark_word(rule: Rule) -> str | None:
     if rule.mark is None:
         return None
-    return f"{rule.mark:#x}" if rule.mask in (None, 0xFFFFFFFF) else f"{rule.mark:#x}/{rule.mask:#x}"
+    # Without a mask, mark 0 would match every packet.
+    whole = rule.mask in (None, 0xFFFFFFFF)
+    return f"{rule.mark:#x}" if whole and rule.mark else f"{rule.mark:#x}/{0xFFFFFFFF if whole else rule.mask:#x}"
 
 
 def _action_words(rule: Rule) -> Iterator[str]:

@@ -6,8 +6,10 @@ the plan file, which holds their former values.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from asymgen.iproute2 import rule_words
 from asymgen.model import PROTOCOL, GroupMember, Host, Kept, Plan, Route, Rule, Sysctl
 from asymgen.numbers import is_ours
 
@@ -24,6 +26,25 @@ class Leftovers:
     @property
     def is_empty(self) -> bool:
         return not (self.rules or self.routes or self.groups or self.sysctls)
+
+
+def find_stale(host: Host, kept: Kept, *, rules: Iterable[Rule], routes: Iterable[Route]) -> Leftovers:
+    """What of ours ``host`` holds beside ``rules`` and ``routes``, the plan's own: of an earlier plan."""
+    wanted = {(rule.family, rule_words(rule)) for rule in rules}
+    kept_routes = {(route.family, route.table, route.type, route.destination) for route in routes}
+    return Leftovers(
+        rules=tuple(
+            rule for rule in host.rules if is_ours(rule, kept) and (rule.family, rule_words(rule)) not in wanted
+        ),
+        routes=tuple(
+            route
+            for route in host.routes
+            if route.protocol == PROTOCOL
+            and (route.family, route.table, route.type, route.destination) not in kept_routes
+        ),
+        groups=(),
+        sysctls=(),
+    )
 
 
 def find_leftovers(host: Host, plan: Plan, kept: Kept) -> Leftovers:

@@ -10,6 +10,7 @@ from asymgen.backends.shell import capabilities
 from asymgen.cli.inputs import read_input
 from asymgen.cli.options import CHOICES, INPUT, add_options
 from asymgen.commands_text import commands_script
+from asymgen.leftovers import find_stale
 from asymgen.lowering import lower
 from asymgen.planner import plan as make_plan
 
@@ -30,5 +31,6 @@ def command(*, undo: bool, **parameters: Any) -> None:
     state = lower(plan, can)
     for note in (*plan.notes, *state.notes):
         click.echo(f"note: {note}", err=True)
-    script = commands_script(state, undo=undo, protocol=can.rule_protocol)
+    stale = find_stale(source.host, source.kept, rules=state.rules, routes=state.routes)
+    script = commands_script(state, undo=undo, protocol=can.rule_protocol, stale=stale)
     click.echo(script.encode("utf-8", errors="surrogateescape"), nl=False)

@@ -165,6 +165,17 @@ def test_loading_twice_and_undoing(lab: PacketLab) -> None:
     assert everything(lab.host) == before
 
 
+def test_commands_of_another_plan_take_the_old_ones_away(lab: PacketLab) -> None:
+    load(lab.host)
+    load(lab.host, "--rule-by", "address", "--table-base", "70")
+    held = everything(lab.host)
+    assert "lookup 70" in held
+    assert "from 198.51.100.10 iif lo" in held
+    assert "from 198.51.100.0/24" not in held
+    assert " table 2 " not in held
+    assert_promise(lab)
+
+
 def everything(host: Namespace) -> str:
     """All rules, routes of all tables and device groups, as text."""
     parts = [host.ip(version, kind, *rest) for version in ("-4", "-6")

@@ -180,7 +180,7 @@ def test_lasting_choices_are_read_below_the_root_and_the_command_line_wins(tmp_p
         (["detect", "--snapshot", TWO_SUBNETS, "--write", "--check", "--root", "/tmp"], 2, "give one of them"),
         (["detect", "--snapshot", TWO_SUBNETS, "--write"], 2, "--root DIR"),
         (["detect", "--snapshot", TWO_SUBNETS, "--gateway", "eth9=192.0.2.1"], 2, "its interfaces: eth0, eth1"),
-        (["detect", "--snapshot", TWO_SUBNETS, "--backend", "netplan"], 2, "known: ifupdown, sysv"),
+        (["detect", "--snapshot", TWO_SUBNETS, "--backend", "netplan"], 2, "known: ifupdown"),
         (["detect", "--snapshot", TWO_SUBNETS, "--priority-base", "32760"], 3, "give a lower --priority-base"),
         (["detect", "--snapshot", "/nonexistent.json"], 6, "there is no such file"),
         (["detect", "--root", "/nonexistent"], 6, "there is no such directory"),
