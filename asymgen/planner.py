@@ -35,7 +35,7 @@ from asymgen.model import (
     Sysctl,
     Uplink,
 )
-from asymgen.numbers import assign_groups, assign_numbers
+from asymgen.numbers import assign_groups, assign_numbers, remember_live
 from asymgen.settings import plan_sysctls
 from asymgen.sources import host_forwards, select_sources
 from asymgen.uplinks import Candidate, find_uplinks
@@ -48,6 +48,7 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
 
     Raises UnsupportedError where numbers run out.
     """
+    kept = remember_live(host, kept)
     found = find_uplinks(host, choices, kept)
     active = frozenset(family for family in choices.families if _has_work(host, found.candidates, family, kept))
     numbers = assign_numbers(
@@ -104,7 +105,8 @@ def _uplink(
 ) -> Uplink:
     way = candidate.way
     link = host.link(way.interface)
-    reachable = way.gateway is None or way.gateway.is_link_local
+    # A router of the other family (RFC 8950) is found by neighbour discovery, in no subnet of this family.
+    reachable = way.gateway is None or way.gateway.is_link_local or way.gateway.version != way.family.value
     neighbours = [prefix for prefix in candidate.prefixes if prefix.num_addresses > 1]
     onlink = not reachable and not any(way.gateway in prefix for prefix in neighbours)
     return Uplink(

@@ -217,7 +217,7 @@ def _routed_way(route: Route, hop: NextHop, interface: str) -> Way:
     return Way(
         interface,
         route.family,
-        hop.gateway if hop.gateway is not None and hop.gateway.version == route.family else None,
+        hop.gateway,
         f"default route in {table}{metric}" + ("" if hop.gateway is not None else " (point-to-point)"),
         rank=route.metric if in_main else 1 << 33,
         mtu=route.mtu,

@@ -74,11 +74,14 @@ def make_route(text: str) -> Route:
             legs.append({})
         elif word == "onlink":
             legs[-1]["onlink"] = True
+        elif word == "via" and words[0] in ("inet", "inet6"):
+            fields["family"] = "4" if words.pop(0) == "inet6" else "6"
+            legs[-1]["via"] = words.pop(0)
         else:
             (legs[-1] if word in ("via", "dev") else fields)[word] = words.pop(0)
     gateways = [leg.get("via") for leg in legs if leg]
     is_ipv6 = ":" in (where if where != "default" else gateways[0] if gateways and gateways[0] else "")
-    family = Family.IPV6 if is_ipv6 or fields.pop("family", "4") == "6" else Family.IPV4
+    family = Family(int(fields.pop("family", "6" if is_ipv6 else "4")))
     hops = tuple(
         NextHop(
             leg.get("dev"), ipaddress.ip_address(leg["via"]) if "via" in leg else None, onlink=leg.get("onlink", False)

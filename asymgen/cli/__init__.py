@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 
 import click
 
@@ -76,6 +75,8 @@ def main() -> None:
         _say(InputError("the input is nested too deeply to be read"))
         code = InputError.exit_code
     except Exception:  # noqa: BLE001 - the last line of defence: a defect has an exit code of its own
+        import traceback
+
         traceback.print_exc()
         click.echo("asymgen: this is a defect in asymgen; please report it with the lines above", err=True)
         code = DEFECT

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from asymgen.iproute2 import route_words
 from asymgen.lookup import Packet, after, before
 from asymgen.model import Capabilities, Family, GroupMember, Host, Rule
 from tests.hosts import RuleAction, looks_up, lower_for, make_host, make_link, make_rule, mended, plan_for, way
@@ -439,3 +440,13 @@ def test_ipv6_tables_hold_the_link_local_prefix() -> None:
     )
     linklocal = [route for route in lower_for(host).routes if str(route.destination) == "fe80::/64"]
     assert [(route.table, route.interfaces) for route in linklocal] == [(1, ("eth0",)), (2, ("eth1",))]
+
+
+def test_an_ipv4_default_by_an_ipv6_router_is_kept_as_it_is() -> None:
+    host = make_host(
+        {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/32"},
+        ["default via 192.0.2.1 dev eth0", "default via inet6 fe80::1 dev eth1 metric 9"],
+    )
+    assert way(mended(host), "198.51.100.10", FAR) == "eth1 via fe80::1"
+    [default] = [route for route in lower_for(host).routes if route.table == 2]
+    assert route_words(default) == ("default", "via", "inet6", "fe80::1", "dev", "eth1", "table", "2", "proto", "97")
