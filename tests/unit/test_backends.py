@@ -9,12 +9,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from asymgen.backends import BACKENDS, assign, choose, ifupdown, shared_files, shell, sysv
+from asymgen.backends import BACKENDS, choose, ifupdown, networkmanager, shared_files, shell, sysv
 from asymgen.errors import UnsupportedError, UsageError
 from asymgen.model import Capabilities, Fit, Host, ManagedInterface, Managers, Placement
 from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, Wire, kernel_state, renamed
 
 STATE = kernel_state(TWO_SUBNETS)
+SHELL_BACKENDS = (ifupdown, networkmanager, sysv)
 
 
 def _host(*, init: str = "systemd", managed: Mapping[str, str] | None = None, **versions: str) -> Host:
@@ -31,10 +32,12 @@ def test_backends_are_listed_by_their_names() -> None:
 @pytest.mark.parametrize("host, name, fit", [
     (_host(managed={"eth0": "ifupdown"}, ifupdown="0.8.41"), "ifupdown", Fit.MANAGES),
     (_host(ifupdown="0.8.41"), "ifupdown", Fit.INSTALLED),  # a tie: what hears of a link that comes up wins
-    (_host(managed={"eth0": "NetworkManager"}, ifupdown="0.8.41"), "sysv", Fit.INSTALLED),
+    (_host(managed={"eth0": "NetworkManager"}, ifupdown="0.8.41"), "networkmanager", Fit.MANAGES),
+    (_host(NetworkManager="1.42.4"), "networkmanager", Fit.INSTALLED),
+    (_host(managed={"eth0": "wicked"}, NetworkManager="1.42.4", wicked=""), "sysv", Fit.INSTALLED),
     (_host(init="sysvinit", networkd=""), "sysv", Fit.INSTALLED),
     (_host(init=""), "ifupdown", Fit.DISTRIBUTION_DEFAULT),
-    (replace(_host(init=""), os_release={"ID": "rocky", "ID_LIKE": "rhel"}), "sysv", Fit.DISTRIBUTION_DEFAULT),
+    (replace(_host(init=""), os_release={"ID": "rocky", "ID_LIKE": "rhel"}), "networkmanager", Fit.DISTRIBUTION_DEFAULT),
     (replace(_host(init=""), os_release={"ID": "ubuntu", "ID_LIKE": "debian"}), "sysv", Fit.DISTRIBUTION_DEFAULT),
     (_host(init="openrc", ifupdown=""), "ifupdown", Fit.INSTALLED),
 ])  # fmt: skip
@@ -54,7 +57,7 @@ def test_asked_for_wins() -> None:
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(UsageError, match="--backend runit: there is no such backend") as caught:
         choose(_host(), "eth0", {"": "runit"})
-    assert "ifupdown, sysv" in caught.value.hint
+    assert "ifupdown, networkmanager, systemd-networkd, sysv" in caught.value.hint
 
 
 def test_nobody_fits() -> None:
@@ -62,14 +65,10 @@ def test_nobody_fits() -> None:
         choose(_host(init="runit", managed={"eth0": "dhcpcd"}, dhcpcd=""), "eth0", {})
 
 
-def test_one_script_for_a_host() -> None:
-    """Each script takes every rule of protocol 97 for its own, so two cannot share a host."""
+def test_each_interface_gets_its_own() -> None:
     host = _host(managed={"eth0": "ifupdown", "eth1": "dhcpcd"}, ifupdown="", dhcpcd="")
-    chosen = assign(host, ("eth0", "eth1"), {})
-    assert {interface: backend.NAME for interface, (backend, _) in chosen.items()} == {"eth0": "sysv", "eth1": "sysv"}
-    with pytest.raises(UsageError, match="ifupdown and sysv cannot share a host"):
-        assign(host, ("eth0", "eth1"), {"eth0": "ifupdown"})
-    assert {backend.NAME for backend, _ in assign(host, ("eth0",), {}).values()} == {"ifupdown"}
+    assert [choose(host, interface, {})[0].NAME for interface in ("eth0", "eth1")] == ["ifupdown", "sysv"]
+    assert choose(host, "eth0", {"eth0": "sysv"})[0].NAME == "sysv"
 
 
 @pytest.mark.parametrize("kernel, iproute2, wanted", [
@@ -103,13 +102,15 @@ def test_name_that_sysctl_cannot_carry_is_refused(name: str) -> None:
         sysv.render(kernel_state(renamed(TWO_SUBNETS, eth1=name)), HOST, Placement.ADMIN)
 
 
-@pytest.mark.parametrize("backend", ["ifupdown", "sysv"])
+@pytest.mark.parametrize("backend", ["ifupdown", "networkmanager", "sysv"])
 def test_files_and_their_places(backend: str) -> None:
     own = {
         ("ifupdown", Placement.ADMIN): {"/etc/network/if-up.d/asymgen", "/etc/network/if-post-down.d/asymgen"},
         ("ifupdown", Placement.VENDOR): {
-            "/etc/network/if-up.d/asymgen", "/etc/network/if-post-down.d/asymgen", "/usr/lib/asymgen/routing",
+            "/etc/network/if-up.d/asymgen", "/etc/network/if-post-down.d/asymgen", "/usr/lib/asymgen/routing-ifupdown",
         },
+        ("networkmanager", Placement.ADMIN): {"/etc/NetworkManager/dispatcher.d/50-asymgen"},
+        ("networkmanager", Placement.VENDOR): {"/usr/lib/NetworkManager/dispatcher.d/50-asymgen"},
         ("sysv", Placement.ADMIN): {
             "/etc/init.d/asymgen", "/etc/systemd/system/asymgen.service", "/usr/local/lib/asymgen/routing",
         },
@@ -165,7 +166,7 @@ def test_sysctls_keep_the_dots_of_interfaces() -> None:
 @pytest.mark.parametrize("version", ["249", "252 (252.39-1~deb12u2)", "257.1", ""])
 def test_networkd_is_told_to_leave_us_alone(version: str) -> None:
     host = replace(HOST, managers=Managers(installed={"networkd": version}, running=frozenset({"networkd"})))
-    for backend in BACKENDS.values():
+    for backend in SHELL_BACKENDS:
         file = next(file for file in backend.render(STATE, host, Placement.ADMIN) if "networkd" in str(file.path))
         assert file.path == PurePosixPath("/etc/systemd/networkd.conf.d/50-asymgen.conf")
         assert file.text.endswith("[Network]\nManageForeignRoutingPolicyRules=no\nManageForeignRoutes=no\n")
@@ -174,7 +175,7 @@ def test_networkd_is_told_to_leave_us_alone(version: str) -> None:
 @pytest.mark.parametrize("version", ["247.3-7+deb11u5", "248"])
 def test_networkd_that_cannot_be_told_is_refused(version: str) -> None:
     host = replace(HOST, managers=Managers(installed={"networkd": version}, running=frozenset({"networkd"})))
-    for backend in BACKENDS.values():
+    for backend in SHELL_BACKENDS:
         with pytest.raises(UnsupportedError, match="removes the rules of others"):
             backend.render(STATE, host, Placement.ADMIN)
 
@@ -203,9 +204,23 @@ def test_depends() -> None:
     assert "ifupdown | ifupdown2 | ifupdown-ng" in ifupdown.depends(STATE, "deb")
 
 
+def test_old_networkmanager_reads_no_scripts_of_packages() -> None:
+    old = _host(NetworkManager="1.18.8")
+    with pytest.raises(UnsupportedError, match=r"reads dispatcher scripts in /etc alone"):
+        networkmanager.render(STATE, old, Placement.VENDOR)
+    assert networkmanager.render(STATE, old, Placement.ADMIN)[0].path == networkmanager.MARK
+    assert networkmanager.render(STATE, _host(NetworkManager="1.20"), Placement.VENDOR)
+
+
+def test_dispatcher_is_enabled_where_the_bus_asks_systemd() -> None:
+    enable = ("systemctl", "enable", "NetworkManager-dispatcher.service")
+    assert [step.argv for step in networkmanager.activation(_host())] == [enable, (str(networkmanager.MARK), "start")]
+    assert len(networkmanager.activation(_host(init="sysvinit"))) == 1
+
+
 def test_hostname_cannot_leave_its_comment() -> None:
     host = replace(HOST, hostname="web1\nrm -rf /\x1b[2J")
-    for backend in BACKENDS.values():
+    for backend in SHELL_BACKENDS:
         for file in backend.render(STATE, host, Placement.ADMIN):
             assert not any(line.startswith("rm ") or "\x1b" in line for line in file.text.splitlines())
 

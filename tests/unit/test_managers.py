@@ -196,6 +196,14 @@ def test_networkd_that_runs_is_believed(tmp_path: Path) -> None:
     }
 
 
+def test_a_daemon_that_has_ended_does_not_run(tmp_path: Path) -> None:
+    """Nobody waited for it yet: /proc has its name still, and no network namespace (proc(5), stat)."""
+    files = host(tmp_path, {**RUNS, "/proc/77/stat": "77 (systemd-network) Z 1 77 77 0 -1\n"})
+    assert managers(files)["running"] == []
+    (tmp_path / "proc/77/stat").write_text("77 (systemd-network) S 1 77 77 0 -1\n")
+    assert managers(files)["running"] == ["networkd"]
+
+
 def test_networkd_of_another_network_namespace_is_not_ours(tmp_path: Path) -> None:
     files = {
         **RUNS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,9 +112,7 @@ def test_numbers_are_found_in_our_own_live_rules() -> None:
     first = plan_for(host_with(names=("eth0", "eth1")), table_base=40, priority_base=900)
     state = lower(first, Capabilities())
     bare = host_with(names=("eth0", "eth1"))
-    live = type(bare)(
-        **{**bare.__dict__, "rules": (*bare.rules, *state.rules), "routes": (*bare.routes, *state.routes)}
-    )
+    live = replace(bare, rules=(*bare.rules, *state.rules), routes=(*bare.routes, *state.routes))
     assert numbers(plan_for(live)) == numbers(first)
     assert plan_for(live).uplinks[0].gateway_source.startswith("default route in main")
 
@@ -173,5 +172,5 @@ def test_groups_are_kept() -> None:
     )
     assert first.groups == plan_for(live, kept=first.kept).groups == (9700, 9701)
     state = lower(first, Capabilities())
-    ruled = type(live)(**{**live.__dict__, "rules": (*live.rules, *state.rules)})
+    ruled = replace(live, rules=(*live.rules, *state.rules))
     assert plan_for(ruled).groups == (9700, 9701), "found in our own live rules"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -229,7 +230,7 @@ def test_an_address_of_another_interface_inside_the_prefix_makes_single_addresse
     host = host_with("198.51.100.10/24", SECOND, more={"eth5": "198.51.100.200/32"} if where == "eth5" else {})
     if where == "lo":
         loopback = make_link("lo", ["127.0.0.1/8 scope host", "198.51.100.200/32"])
-        host = type(host)(**{**host.__dict__, "links": (loopback, *host.links[1:])})
+        host = replace(host, links=(loopback, *host.links[1:]))
     assert sources(host, "eth1") == ["198.51.100.10/32"]
 
 
