@@ -5,13 +5,26 @@ This is what ``asymgen detect`` shows, and what the other commands start from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from asymgen.backends import BACKENDS, assign
+from asymgen.backends import BACKENDS, choose, shared_files
 from asymgen.diagnosis import Problem, find_problems, find_remaining
 from asymgen.lowering import lower
-from asymgen.model import Choices, Host, Kept, KernelState, Placement, Plan, RenderedFile
+from asymgen.model import (
+    Capabilities,
+    Choices,
+    Host,
+    Kept,
+    KernelState,
+    ManagedInterface,
+    Placement,
+    Plan,
+    Range,
+    RenderedFile,
+    Sibling,
+)
+from asymgen.numbers import PRIORITIES_EACH
 from asymgen.planfile import render_plan
 from asymgen.planner import plan as make_plan
 from asymgen.settings import same_subnet
@@ -50,37 +63,64 @@ def detect(host: Host, choices: Choices, kept: Kept) -> Detection:
 
     Raises UnsupportedError where no backend fits or an interface's name cannot be written.
     """
+    host = _with_network_files(host, choices.network_files)
     plan = make_plan(host, choices, kept)
     if plan.nothing_to_do:
         return Detection(host, plan, KernelState((), (), ()), (), (), (), (), plan.notes)
     uses = _choose_backends(host, plan, choices.backends)
-    states = {use.name: _state_for(plan, host, use) for use in uses}
+    states = {use.name: _state_for(plan, _capabilities(host, use, uses), use, uses=uses) for use in uses}
     state = _joined(plan, states.values())
-    files = [file for name, part in states.items() for file in BACKENDS[name].render(part, host, Placement.ADMIN)]
+    rendered = [file for name, part in states.items() for file in BACKENDS[name].render(part, host, Placement.ADMIN)]
+    # Each backend renders the shared files for its own part; the host's hold all parts.
+    files = {file.path: file for file in (*rendered, *shared_files.render(state, host, Placement.ADMIN))}
     remaining = find_remaining(host, plan, state)
     return Detection(
         host, plan, state, uses, find_problems(host, plan), remaining,
-        (*files, render_plan(plan)), _notes(plan, state, remaining),
+        (*files.values(), render_plan(plan)), _notes(plan, state, remaining),
     )  # fmt: skip
+
+
+def _with_network_files(host: Host, names: Mapping[str, str]) -> Host:
+    """``--network-file IF=NAME`` says that systemd-networkd configures IF, by the .network file NAME."""
+    interfaces = dict(host.managers.interfaces)
+    for interface, name in names.items():
+        known = interfaces.get(interface, ManagedInterface("networkd"))
+        interfaces[interface] = replace(known, manager="networkd", file=name)
+    return replace(host, managers=replace(host.managers, interfaces=interfaces))
+
+
+def _capabilities(host: Host, use: BackendUse, uses: Iterable[BackendUse]) -> Capabilities:
+    """What ``use`` can express; by group only where every other backend sets its interfaces' groups."""
+    every = [BACKENDS[each.name].capabilities(host).suppress_ifgroup for each in uses]
+    return replace(BACKENDS[use.name].capabilities(host), suppress_ifgroup=all(every))
 
 
 def _choose_backends(host: Host, plan: Plan, asked: Mapping[str, str]) -> tuple[BackendUse, ...]:
     chosen: dict[str, tuple[list[str], str]] = {}
     working = dict.fromkeys(uplink.interface for uplink in plan.uplinks if uplink.family in plan.active)
-    for interface, (backend, reason) in assign(host, tuple(working), asked).items():
+    for interface in working:
+        backend, reason = choose(host, interface, asked)
         chosen.setdefault(backend.NAME, ([], reason.why))[0].append(interface)
     return tuple(BackendUse(name, tuple(interfaces), why) for name, (interfaces, why) in chosen.items())
 
 
-def _state_for(plan: Plan, host: Host, use: BackendUse) -> KernelState:
+def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses: Iterable[BackendUse]) -> KernelState:
     """The part of the lowered plan that ``use`` writes."""
-    whole = lower(plan, BACKENDS[use.name].capabilities(host))
+    whole = lower(plan, capabilities)
+    elsewhere = {interface for other in uses if other is not use for interface in other.interfaces}
     return KernelState(
         tuple(state for state in whole.uplinks if state.uplink.interface in use.interfaces),
-        tuple(member for member in whole.groups if member.interface in use.interfaces),
+        whole.groups,
         tuple(setting for setting in whole.sysctls if setting.interface in use.interfaces),
         whole.notes,
+        _siblings(whole, elsewhere),
     )
+
+
+def _siblings(whole: KernelState, elsewhere: Container[str]) -> tuple[Sibling, ...]:
+    uplinks = [each.uplink for each in whole.uplinks if each.uplink.interface in elsewhere]
+    numbers = dict.fromkeys((uplink.priority, uplink.table) for uplink in uplinks)
+    return tuple(Sibling(Range(first, first + PRIORITIES_EACH - 1), table) for first, table in numbers)
 
 
 def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
@@ -91,7 +131,7 @@ def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
     states.sort(key=lambda state: order[state.uplink.interface, state.uplink.family, state.uplink.table])
     return KernelState(
         tuple(states),
-        tuple(member for part in parts for member in part.groups),
+        tuple(dict.fromkeys(member for part in parts for member in part.groups)),
         tuple(setting for part in parts for setting in part.sysctls),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from asymgen.model import Family, Network, NextHop, Plan, Route, Uplink
-from asymgen.prefixes import is_inside, longest_match, outermost
+from asymgen.prefixes import LongestMatch, is_inside, outermost
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,14 @@ class Detours:
     """What T needs beside the uplink's own prefixes and its default.
 
     ``routes`` are the detours with their next hops; ``uncaught`` the networks among them that the
-    group would not have caught; ``left_to_main`` networks whose best route leads elsewhere: through
+    group would not have caught; ``hidden`` networks that the group hides although no uplink is there; ``left_to_main`` networks whose best route leads elsewhere: through
     a non-uplink, through this uplink itself, or into an error.
     """
 
     uplink: Uplink
     routes: tuple[tuple[Network, NextHop], ...]
     uncaught: tuple[Network, ...]
+    hidden: tuple[Network, ...]
     left_to_main: tuple[Network, ...]
 
     def has_inside(self, prefix: Network) -> bool:
@@ -38,12 +39,14 @@ class Detours:
         own prefix (``unguarded``) that no rule protects."""
         taking = {network for network, _ in self.routes} | set(unguarded)
         around = taking | set(self.uplink.prefixes)
-        if not taking:
+        if not taking and not self.hidden:
             return ()
+        longest = LongestMatch(around)
+        hidden = set(self.hidden)
         return tuple(
             network
             for network in self.left_to_main
-            if network not in around and longest_match(around, network) in taking
+            if network not in around and (longest.of(network) in taking or network in hidden)
         )
 
     def elsewhere(self) -> tuple[Network, ...]:
@@ -54,15 +57,18 @@ class Detours:
 
 def find_detours(plan: Plan, uplink: Uplink, *, by_group: bool) -> Detours:
     """Look at every network of ``main`` (the best route of each) from ``uplink``'s side."""
-    view = _View(plan, uplink, by_group=by_group)
+    view = Viewpoint(plan, uplink, by_group=by_group)
     own = set(uplink.prefixes)
     routes: list[tuple[Network, NextHop]] = []
     uncaught: list[Network] = []
+    hidden: list[Network] = []
     left = [error for error in plan.main_errors if _is_specific(error, uplink.family)]
-    for network, candidates in _by_destination(plan.main, uplink.family).items():
+    for network, candidates in by_destination(plan.main, uplink.family).items():
         best = candidates[0]
         if not view.leads_to_others(best):
             left.append(network)
+            if view.is_hidden(best):
+                hidden.append(network)
             continue
         if network in own:
             continue
@@ -72,20 +78,20 @@ def find_detours(plan: Plan, uplink: Uplink, *, by_group: bool) -> Detours:
             uncaught.append(network)
         if hop is not None or not caught or any(is_inside(network, prefix) for prefix in own):
             routes.append((network, hop or _default_hop(uplink, network)))
-    return Detours(uplink, tuple(routes), tuple(uncaught), tuple(left))
+    return Detours(uplink, tuple(routes), tuple(uncaught), tuple(hidden), tuple(left))
 
 
 def _default_hop(uplink: Uplink, network: Network) -> NextHop:
     """The uplink's next hop; on-link where the detour itself would hide the gateway's subnet."""
-    hidden = uplink.gateway is not None and uplink.gateway in network
-    return NextHop(uplink.interface, uplink.gateway, onlink=uplink.onlink or hidden)
+    covered = uplink.gateway is not None and uplink.gateway in network
+    return NextHop(uplink.interface, uplink.gateway, onlink=uplink.onlink or covered)
 
 
 def _is_specific(network: Network, family: Family) -> bool:
     return network.version == family.value and network.prefixlen > family.suppressed_length
 
 
-class _View:
+class Viewpoint:
     """Who owns a route, seen from one uplink."""
 
     def __init__(self, plan: Plan, uplink: Uplink, *, by_group: bool) -> None:
@@ -97,6 +103,18 @@ class _View:
             for other in self.family_uplinks
             if by_group and other.grouped and other.primary != uplink.primary
         }
+
+        others = [other for other in plan.uplinks if other.family is not uplink.family and other.family in plan.active]
+        self.grouped_elsewhere = {
+            other.interface
+            for other in others
+            if by_group and other.grouped and other.primary != uplink.primary and other.interface not in self.interfaces
+        }
+
+    def is_hidden(self, route: Route) -> bool:
+        """Whether the group would suppress a route that is nobody's uplink in this family: its interface is an
+        uplink in the other one, and a device group knows no families."""
+        return any(hop.interface in self.grouped_elsewhere for hop in route.nexthops)
 
     def leads_to_others(self, route: Route) -> bool:
         """Whether any leg leaves by another uplink."""
@@ -130,7 +148,7 @@ def _owner(siblings: Sequence[Uplink], route: Route, hop: NextHop) -> Uplink:
     return (by_gateway or by_subnet or list(siblings))[0]
 
 
-def _by_destination(routes: Iterable[Route], family: Family) -> dict[Network, list[Route]]:
+def by_destination(routes: Iterable[Route], family: Family) -> dict[Network, list[Route]]:
     """Routes per destination, the one that the kernel prefers first."""
     grouped: dict[Network, list[Route]] = {}
     for route in routes:

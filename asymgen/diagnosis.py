@@ -9,10 +9,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from asymgen.lookup import Answer, Kind, Packet, RoutingState, after, before
-from asymgen.model import Address, Family, Host, KernelState, Network, Plan, Route, Uplink
-from asymgen.prefixes import longest_match, single_address
+from asymgen.model import Address, Family, Host, KernelState, Network, Plan
+from asymgen.promise import Promise
 
 FAR_AWAY: dict[Family, tuple[Address, ...]] = {
     Family.IPV4: (ipaddress.ip_address("45.45.45.45"), ipaddress.ip_address("185.185.185.185")),
@@ -36,32 +37,30 @@ class Problem:
 
 @dataclass(frozen=True)
 class Question:
-    """An answer to be sent, and the way that the promise names: (interface, gateway)."""
+    """An answer to be sent, and the ways that the promise allows: (interface, gateway) each."""
 
-    uplink: Uplink
     source: Address
     destination: Address
-    interface: str
-    gateway: Address | None
+    ways: frozenset[tuple[str, Address | None]]
 
     @property
     def expected(self) -> str:
-        return way_words(self.interface, self.gateway)
+        return " or ".join(way_words(interface, gateway) for interface, gateway in sorted(self.ways, key=str))
 
 
 def find_problems(host: Host, plan: Plan) -> tuple[Problem, ...]:
     """The answers that leave by the wrong way today."""
-    return tuple(_wrong(before(host), plan))
+    return tuple(_wrong(before(host), telling_questions(host, plan)))
 
 
 def find_remaining(host: Host, plan: Plan, state: KernelState) -> tuple[Problem, ...]:
     """The answers that would still leave by the wrong way with ``state`` in the kernel."""
-    return tuple(_wrong(after(host, state), plan))
+    return tuple(_wrong(after(host, state), telling_questions(host, plan)))
 
 
-def _wrong(routing: RoutingState, plan: Plan) -> Iterator[Problem]:
-    for question in telling_questions(plan):
-        family = question.uplink.family
+def _wrong(routing: RoutingState, questions: Iterable[Question]) -> Iterator[Problem]:
+    for question in questions:
+        family = Family(question.destination.version)
         answer = routing.lookup(Packet(family, question.destination, source=question.source))
         if not _fits(answer, question):
             yield Problem(question.source, question.destination, answer_words(answer), question.expected)
@@ -69,64 +68,43 @@ def _wrong(routing: RoutingState, plan: Plan) -> Iterator[Problem]:
 
 def _fits(answer: Answer, question: Question) -> bool:
     ways = {(way.interface, way.gateway) for way in answer.ways}
-    sent = all(outcome.kind is Kind.UNICAST for outcome in answer.outcomes)
-    return sent and ways == {(question.interface, question.gateway)}
+    return all(outcome.kind is Kind.UNICAST for outcome in answer.outcomes) and ways == question.ways
 
 
-def telling_questions(plan: Plan) -> Iterator[Question]:
+def telling_questions(host: Host, plan: Plan) -> Iterator[Question]:
     """Every uplink address with the destinations that show whether the promise holds."""
-    own_addresses = {address.address for uplink in plan.uplinks for address in uplink.addresses}
-    for uplink in plan.uplinks:
-        if uplink.family not in plan.active:
-            continue
-        targets = list(_targets(plan, uplink, own_addresses))
-        for address in uplink.addresses:
-            for destination, interface, gateway in targets:
-                yield Question(uplink, address.address, destination, interface, gateway)
+    own = {address.address for link in host.links for address in link.addresses}
+    for family in sorted(plan.active):
+        promise = Promise(plan, family)
+        destinations = list(dict.fromkeys(_destinations(plan, family, own)))
+        for uplink in plan.uplinks:
+            if uplink.family is not family:
+                continue
+            for destination in destinations:
+                ways = promise.ways(uplink, destination)
+                if ways:
+                    yield from (Question(address.address, destination, ways) for address in uplink.addresses)
 
 
-def _targets(plan: Plan, uplink: Uplink, own: set[Address]) -> Iterator[tuple[Address, str, Address | None]]:
-    for far in FAR_AWAY[uplink.family]:
-        yield far, uplink.interface, uplink.gateway
-    for other in plan.uplinks:
-        if other.family is not uplink.family:
-            continue
-        for prefix in other.prefixes:
-            neighbour = some_neighbour(prefix, own)
-            if neighbour is not None and (other is uplink or not _within(uplink, neighbour)):
-                yield neighbour, uplink.interface, None if _within(uplink, neighbour) else uplink.gateway
-    yield from _behind_others(plan, uplink, own)
+def _destinations(plan: Plan, family: Family, own: set[Address]) -> Iterator[Address]:
+    """Far away, in each uplink's subnet, in the networks behind everything else."""
+    yield from FAR_AWAY[family]
+    uplinks = {uplink.interface for uplink in plan.uplinks if uplink.family is family}
+    networks = [prefix for uplink in plan.uplinks if uplink.family is family for prefix in uplink.prefixes]
+    behind = (r.destination for r in plan.main if r.family is family and not set(r.interfaces) & uplinks)
+    networks += islice(dict.fromkeys(behind), NETWORKS_ASKED)
+    for network in networks:
+        neighbour = some_neighbour(network, own)
+        if neighbour is not None:
+            yield neighbour
 
 
-def _within(uplink: Uplink, address: Address) -> bool:
-    return any(address in prefix for prefix in uplink.prefixes)
-
-
-def _behind_others(plan: Plan, uplink: Uplink, own: set[Address]) -> Iterator[tuple[Address, str, Address | None]]:
-    """Networks that ``main`` reaches through interfaces that are no uplinks."""
-    uplinks = {other.interface for other in plan.uplinks if other.family is uplink.family}
-    best: dict[Network, Route] = {}
-    for route in plan.main:
-        if route.family is uplink.family and len(route.nexthops) == 1:
-            known = best.setdefault(route.destination, route)
-            best[route.destination] = min(known, route, key=lambda each: each.metric)
-    asked = [route for route in best.values() if route.interfaces and route.interfaces[0] not in uplinks]
-    for route in asked[:NETWORKS_ASKED]:
-        neighbour = some_neighbour(route.destination, own)
-        if neighbour is None or route.destination in uplink.prefixes:
-            continue
-        if longest_match(best, single_address(neighbour)) == route.destination:
-            hop = route.nexthops[0]
-            yield neighbour, route.interfaces[0], hop.gateway
-
-
-def some_neighbour(network: Network, own: Iterable[Address]) -> Address | None:
+def some_neighbour(network: Network, own: set[Address]) -> Address | None:
     """An address inside ``network`` that is neither the host's own nor the network's or broadcast address."""
-    taken = set(own)
     size = network.num_addresses
-    for offset in range(size) if size <= 2 else range(1, min(size - 1, len(taken) + 3)):
+    for offset in range(size) if size <= 2 else range(1, min(size - 1, len(own) + 3)):
         address = network[offset]
-        if address not in taken:
+        if address not in own:
             return address
     return None
 

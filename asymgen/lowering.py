@@ -10,6 +10,9 @@ table T, first priority P and the other device group G'::
     P+2  from SOURCE iif lo lookup main suppress_prefixlength S suppress_ifgroup G'   the guard
     P+3  from SOURCE iif lo lookup T                                  the uplink
     P+4  from SOURCE iif lo unreachable                               only fail-closed
+
+Where rules of one priority have no order (systemd-networkd), what must be asked one after the other at
+P+0 gets priorities of its own, and all that follows moves up by as many.
 """
 
 from __future__ import annotations
@@ -38,8 +41,12 @@ from asymgen.model import (
     Uplink,
     UplinkState,
 )
+from asymgen.numbers import PRIORITIES_EACH
 from asymgen.prefixes import is_inside, single_address
 
+ROOM = PRIORITIES_EACH - 5
+"""How far P+0 to P+4 can move up among the priorities that an uplink reserves."""
+_PLAIN_ACTIONS = (RuleAction.LOOKUP, RuleAction.GOTO)
 LINK_LOCAL = ipaddress.ip_network("fe80::/64")
 
 
@@ -80,7 +87,12 @@ class _Lowering:
             or (uplink.family is Family.IPV6 and self._has_inseparable())
         )
         self.detours: Detours = find_detours(plan, uplink, by_group=self.can.suppress_ifgroup and not self.is_static)
+        self.repeats = [rule for rule in plan.repeats if rule.family is self.family]
+        self.shift = 0 if capabilities.ordered else min(ROOM, len(self.repeats) + self._has_local())
         self.inexpressible: list[str] = []
+
+    def _has_local(self) -> bool:
+        return self.family in self.plan.local_moved
 
     def state(self) -> UplinkState:
         rules = dict.fromkeys(rule for source in self._sources() for rule in self._rules(source))
@@ -97,8 +109,15 @@ class _Lowering:
     def notes(self) -> Iterator[str]:
         where = f"{self.uplink.interface} (IPv{self.family.value})"
         yield from self.inexpressible
+        if self.uplink.dynamic and not self.can.follows:
+            yield (
+                f"as of this run: rules of {where} select {', '.join(map(str, self._sources()))}; "
+                "run this again when DHCP or a router gives it an address outside"
+            )
         for network in self.detours.uncaught:
             yield f"as of this run: {where} reaches {network} by its own gateway, as main uses another uplink for it"
+        for network in self.detours.hidden:
+            yield f"as of this run: {where} reaches {network} through an uplink of the other family"
         if self.is_static:
             yield (
                 f"as of this run: networks that appear later behind other interfaces are not known to {where}; "
@@ -146,14 +165,18 @@ class _Lowering:
 
     def _rules(self, source: Network) -> Iterator[Rule]:
         first = [*self._before_all(source), *self._nested(source)]
-        entry = 0 if first else 1
+        entry = min((rule.priority for rule in first), default=self.uplink.priority + self.shift + 1)
         yield from self._jumps(source, entry)
         yield from first
         yield from self._own_subnet(source)
         yield from self._guard(source)
         yield self._rule(3, source, table=self.uplink.table)
-        if self.plan.fail_closed:
+        if self.plan.fail_closed and self.can.error_rules:
             yield self._rule(4, source, action=RuleAction.UNREACHABLE)
+        elif self.plan.fail_closed:
+            self.inexpressible.append(
+                f"{self.uplink.interface} is not closed on failure: this backend has no such rule"
+            )
 
     def _rule(
         self,
@@ -167,8 +190,8 @@ class _Lowering:
         group: int | None = None,
     ) -> Rule:
         return Rule(
-            self.family, self.uplink.priority + offset, action=action, table=table, source=source, destination=to,
-            iif="lo" if self.can.iif else None, suppress_prefixlength=suppress, suppress_group=group,
+            self.family, self.uplink.priority + offset + self.shift, action=action, table=table, source=source,
+            destination=to, iif="lo" if self.can.iif else None, suppress_prefixlength=suppress, suppress_group=group,
             protocol=PROTOCOL,
         )  # fmt: skip
 
@@ -178,28 +201,38 @@ class _Lowering:
                 continue
             if not self.can.goto:
                 self.inexpressible.append(
-                    f"replies of {self.uplink.interface} enter the tunnel of rule {jump.over.priority}: "
-                    "this backend has no goto"
+                    f"replies of {self.uplink.interface} enter the tunnel of rule {jump.over.priority}: this backend "
+                    f"has no goto; give --priority-base {jump.over.priority // 2}, or another --backend"
                 )
                 continue
             yield Rule(
-                self.family, jump.priority, action=RuleAction.GOTO, target=self.uplink.priority + entry, source=source,
+                self.family, jump.priority, action=RuleAction.GOTO, target=entry, source=source,
                 iif="lo" if self.can.iif else None, protocol=PROTOCOL,
             )  # fmt: skip
 
     def _before_all(self, source: Network) -> Iterator[Rule]:
-        if self.family in self.plan.local_moved:
-            yield self._rule(0, source, table=TABLE_LOCAL)
-        for rule in self.plan.repeats:
-            if rule.family is not self.family:
-                continue
-            again = repeated(rule, source, self.family)
+        if self._has_local():
+            yield _ours(self._rule(0, source, table=TABLE_LOCAL), self.uplink.priority, iif=self.can.iif)
+        for place, rule in enumerate(self.repeats, start=self._has_local()):
+            again = self._repeated(rule, source)
             if isinstance(again, str):
                 self.inexpressible.append(
                     f"rule {rule.priority} of others is bypassed by {self.uplink.interface}: {again}"
                 )
             elif again is not None:
-                yield _ours(again, self.uplink.priority, iif=self.can.iif)
+                if place > self.shift and not self.can.ordered:
+                    self.inexpressible.append(
+                        f"rule {rule.priority} of others is repeated without an order among equals"
+                    )
+                yield _ours(again, self.uplink.priority + min(place, self.shift), iif=self.can.iif)
+
+    def _repeated(self, rule: Rule, source: Network) -> Rule | str | None:
+        again = repeated(rule, source, self.family)
+        if isinstance(again, Rule) and again.action is RuleAction.GOTO and not self.can.goto:
+            return "this backend has no goto"
+        if isinstance(again, Rule) and again.action not in _PLAIN_ACTIONS and not self.can.error_rules:
+            return f"this backend has no rule that says {again.action.value}"
+        return again
 
     def _is_guarded(self, prefix: Network) -> bool:
         """Whether P+0 can ask ``main`` for networks nested inside ``prefix``, at any time: an error route
@@ -228,6 +261,8 @@ class _Lowering:
             for network in self.detours.elsewhere():
                 yield self._rule(2, source, table=TABLE_MAIN, to=network)
             return
+        for network in self.detours.hidden:
+            yield self._rule(2, source, table=TABLE_MAIN, to=network)
         suppress = self.family.suppressed_length
         yield self._rule(2, source, table=TABLE_MAIN, suppress=suppress, group=self._suppressed_group())
 

@@ -14,6 +14,7 @@ import enum
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Union
 
@@ -292,7 +293,24 @@ class Host:
 
     def link(self, name: str) -> Link | None:
         """The link called ``name``, or None."""
-        return next((link for link in self.links if link.name == name), None)
+        return self._links_by_name.get(name)
+
+    def routes_through(self, interface: str) -> tuple[Route, ...]:
+        """The routes with a leg through ``interface``, in order."""
+        return self._routes_by_interface.get(interface, ())
+
+    # Asked once per interface or address: a host may have thousands, and a hundred thousand routes.
+    @cached_property
+    def _links_by_name(self) -> Mapping[str, Link]:
+        return {link.name: link for link in reversed(self.links)}
+
+    @cached_property
+    def _routes_by_interface(self) -> Mapping[str, tuple[Route, ...]]:
+        found: dict[str, list[Route]] = {}
+        for route in self.routes:
+            for interface in dict.fromkeys(route.interfaces):
+                found.setdefault(interface, []).append(route)
+        return {interface: tuple(routes) for interface, routes in found.items()}
 
 
 # --- the plan ------------------------------------------------------------------------------------
@@ -489,13 +507,24 @@ class UplinkState:
 
 
 @dataclass(frozen=True)
+class Sibling:
+    """An uplink that another backend of the same host looks after: its priorities and its table."""
+
+    priorities: Range
+    table: int
+
+
+@dataclass(frozen=True)
 class KernelState:
-    """A lowered plan: everything that asymgen puts into the kernel, and nothing else."""
+    """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
+    backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
+    ``groups`` those of all, since the guard of one part needs the groups of the other interfaces."""
 
     uplinks: tuple[UplinkState, ...]
     groups: tuple[GroupMember, ...]
     sysctls: tuple[Sysctl, ...]
     notes: tuple[str, ...] = ()
+    siblings: tuple[Sibling, ...] = ()
 
     @property
     def rules(self) -> tuple[Rule, ...]:

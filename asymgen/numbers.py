@@ -8,11 +8,11 @@ is on this host (:data:`BANDS`).
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from asymgen.errors import UnsupportedError
-from asymgen.model import PROTOCOL, Host, Kept, Link, Numbers, Rule, RuleAction
+from asymgen.model import PROTOCOL, TABLE_LOCAL, TABLE_MAIN, Host, Kept, Numbers, Rule, RuleAction
 from asymgen.uplinks import Candidate
 
 PRIORITY_BASE = 32000
@@ -22,6 +22,8 @@ PRIORITIES_EACH = 10
 TABLE_BASE = 1
 RESERVED_TABLES = frozenset({0, 253, 254, 255})
 GROUP_BASE = 9700
+UNKNOWN, STATIC = 0, 4
+"""rtnetlink protocols: none was shown (kernel before 4.17); "by an administrator's configuration"."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,54 @@ BANDS = (
 """The register of facts/peers.md, section 2."""
 
 
+def remember_live(host: Host, kept: Kept) -> Kept:
+    """``kept`` with the numbers that rules of ours show which carry another protocol: systemd-networkd's
+    are always ``static``, but lead to a table whose routes are all ours (its ``_dhcp4`` and ``_ipv6ra`` keep
+    the protocol of the lease: tried with 252). For a host without a plan file."""
+    known = {numbers.table for numbers in kept.numbers}
+    shared = {route.table for route in host.routes if route.protocol not in (PROTOCOL, 9, 16)}
+    live = _live_numbers(host, protocols=(0, 3, 4))
+    found = (one for one in live if one.table not in known and one.table not in shared)
+    return replace(kept, numbers=(*kept.numbers, *dict.fromkeys(found)))
+
+
 def is_ours(rule: Rule, kept: Kept) -> bool:
-    """Whether asymgen made ``rule``: by protocol 97; by its number and shape where a kernel (< 4.17)
-    or a network manager keeps no protocol of ours."""
+    """Whether asymgen made ``rule``: by protocol 97; by its number where systemd-networkd made it from our file
+    (its rules are all ``static``); by its number *and* what it does where a kernel before 4.17 knows no protocol.
+    What a person types has protocol ``boot`` and is never ours."""
     if rule.protocol == PROTOCOL:
         return True
-    if rule.protocol not in (0, 3, 4) or rule.iif != "lo" or rule.source is None:
+    if rule.protocol not in (UNKNOWN, STATIC) or rule.iif != "lo" or rule.source is None:
         return False
-    return any(own.priority <= rule.priority < own.priority + PRIORITIES_EACH for own in kept.numbers)
+    return any(_in_slot(rule, own) and (rule.protocol == STATIC or _has_our_shape(rule, own)) for own in kept.numbers)
+
+
+def _in_slot(rule: Rule, own: Numbers) -> bool:
+    """A jump stands far ahead, and leads into the slot."""
+    slot = range(own.priority, own.priority + PRIORITIES_EACH)
+    return (rule.target if rule.action is RuleAction.GOTO else rule.priority) in slot
+
+
+def _has_our_shape(rule: Rule, own: Numbers) -> bool:
+    for_main = rule.table == TABLE_MAIN and (rule.suppress_prefixlength is not None or rule.destination is not None)
+    return for_main or rule.table in (own.table, TABLE_LOCAL) or rule.action is not RuleAction.LOOKUP
+
+
+def follow_renames(host: Host, kept: Kept) -> Kept:
+    """``kept`` with the new names of interfaces that were renamed: the old name is gone, and one link alone has
+    its MAC, kind and VLAN id."""
+    names = {}
+    for old in kept.numbers:
+        if old.mac and host.link(old.interface) is None:
+            key = (old.mac, old.kind, old.vlan_id)
+            twins = [link.name for link in host.links if (link.mac, link.kind, link.vlan_id) == key]
+            if len(twins) == 1:
+                names[old.interface] = twins[0]
+    return replace(
+        kept,
+        numbers=tuple(replace(old, interface=names.get(old.interface, old.interface)) for old in kept.numbers),
+        gateways={names.get(name, name): found for name, found in kept.gateways.items()},
+    )
 
 
 def assign_numbers(
@@ -70,7 +112,8 @@ def assign_numbers(
     Raises UnsupportedError where the priorities before the first rule for ``main`` do not suffice.
     """
     slots = _slots(candidates)
-    remembered = _remembered(host, slots, (*kept.numbers, *_live_numbers(host)), table_base, priority_base)
+    known = (*kept.numbers, *_live_numbers(host))
+    remembered = _remembered(slots, known, table_base=table_base, priority_base=priority_base)
     taken_tables = _taken_tables(host, kept) | {numbers.table for numbers in remembered.values()}
     taken_priorities = {numbers.priority for numbers in remembered.values()}
     tables = _free_tables(table_base or TABLE_BASE, taken_tables)
@@ -113,7 +156,7 @@ def _slots(candidates: Sequence[Candidate]) -> list[_Slot]:
 
 
 def _remembered(
-    host: Host, slots: list[_Slot], known: Sequence[Numbers], table_base: int | None, priority_base: int | None
+    slots: list[_Slot], known: Sequence[Numbers], *, table_base: int | None, priority_base: int | None
 ) -> dict[_Slot, Numbers]:
     """Which slot keeps which earlier numbers. Bases that a person now asks for end what was kept."""
     usable = [
@@ -123,7 +166,7 @@ def _remembered(
         and (priority_base is None or numbers.priority >= priority_base)
     ]
     remembered: dict[_Slot, Numbers] = {}
-    for matches in (_same_gateway, _same_name, lambda slot, old: _renamed(host, slots, slot, old)):
+    for matches in (_same_gateway, _same_name):
         for slot in slots:
             free = [old for old in usable if old.table not in {n.table for n in remembered.values()}]
             found = next((old for old in free if matches(slot, old)), None)
@@ -140,23 +183,13 @@ def _same_name(slot: _Slot, old: Numbers) -> bool:
     return slot.interface == old.interface
 
 
-def _renamed(host: Host, slots: list[_Slot], slot: _Slot, old: Numbers) -> bool:
-    """The old name is gone and this slot's link alone has its MAC, kind and VLAN id."""
-
-    def alike(link: Link | None) -> bool:
-        return link is not None and (link.mac, link.kind, link.vlan_id) == (old.mac, old.kind, old.vlan_id)
-
-    twins = {other.interface for other in slots if alike(host.link(other.interface))}
-    return bool(old.mac) and host.link(old.interface) is None and twins == {slot.interface}
-
-
-def _live_numbers(host: Host) -> Iterator[Numbers]:
+def _live_numbers(host: Host, *, protocols: Collection[int] = (PROTOCOL,)) -> Iterator[Numbers]:
     """Numbers that our own live rules show: the rule at P+3 looks up T, whose routes name the interface."""
     ours = [route for route in host.routes if route.protocol == PROTOCOL and route.interfaces]
     owners = {route.table: route.interfaces[0] for route in ours}
     for rule in host.rules:
         plain = rule.action is RuleAction.LOOKUP and rule.suppress_prefixlength is None and rule.destination is None
-        if rule.protocol == PROTOCOL and plain and rule.table is not None and rule.table in owners:
+        if rule.protocol in protocols and plain and rule.table is not None and rule.table in owners:
             yield Numbers(owners[rule.table], rule.table, rule.priority - 3)
 
 
@@ -223,7 +256,8 @@ def assign_groups(host: Host, kept: Kept, *, primary: str, secondaries: Iterable
     live rules name them, else the first two that nobody uses. Never 0."""
     if kept.groups is not None:
         return kept.groups
-    live = _live_groups(host, primary, secondaries)
+    rules = [rule for rule in host.rules if is_ours(rule, kept)]
+    live = _live_groups(host, rules, primary=primary, secondaries=secondaries)
     if live is not None:
         return live
     taken = {link.group for link in host.links} | set(host.group_names) | host.firewall_groups | {0}
@@ -231,8 +265,10 @@ def assign_groups(host: Host, kept: Kept, *, primary: str, secondaries: Iterable
     return next(free), next(free)
 
 
-def _live_groups(host: Host, primary: str, secondaries: Iterable[str]) -> tuple[int, int] | None:
-    ours = {r.suppress_group for r in host.rules if r.protocol == PROTOCOL and r.suppress_group is not None}
+def _live_groups(
+    host: Host, rules: Iterable[Rule], *, primary: str, secondaries: Iterable[str]
+) -> tuple[int, int] | None:
+    ours = {rule.suppress_group for rule in rules if rule.suppress_group is not None}
     present: Mapping[str, int] = {link.name: link.group for link in host.links if link.group in ours}
     others = {present[name] for name in secondaries if name in present}
     if primary in present and len(others) == 1 and present[primary] not in others:

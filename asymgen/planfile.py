@@ -25,6 +25,12 @@ def plan_file_name(hostname: str) -> str:
     return quote(hostname or "unnamed", safe="", errors="surrogateescape") + ".json"
 
 
+def host_folder(hostname: str) -> str:
+    """The name of a host's folder inside ``--root DIR`` of several hosts: never a path of more than one name."""
+    name = plan_file_name(hostname).removesuffix(".json")
+    return name if name.strip(".") else name.replace(".", "%2E")
+
+
 def render_plan(plan: Plan) -> RenderedFile:
     """The plan file for ``plan``."""
     return RenderedFile(PLAN_PATH, plan_text(plan), 0o644, "the plan with its numbers, for the next run", config=False)

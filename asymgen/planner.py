@@ -35,7 +35,7 @@ from asymgen.model import (
     Sysctl,
     Uplink,
 )
-from asymgen.numbers import assign_groups, assign_numbers, remember_live
+from asymgen.numbers import assign_groups, assign_numbers, follow_renames, remember_live
 from asymgen.settings import plan_sysctls
 from asymgen.sources import host_forwards, select_sources
 from asymgen.uplinks import Candidate, find_uplinks
@@ -48,7 +48,7 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
 
     Raises UnsupportedError where numbers run out.
     """
-    kept = remember_live(host, kept)
+    kept = follow_renames(host, remember_live(host, kept))
     found = find_uplinks(host, choices, kept)
     active = frozenset(family for family in choices.families if _has_work(host, found.candidates, family, kept))
     numbers = assign_numbers(

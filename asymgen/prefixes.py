@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 
 from asymgen.model import Address, Network
 
@@ -23,15 +23,26 @@ def is_inside(inner: Network, outer: Network) -> bool:
     )
 
 
-def enclosing(network: Network) -> Iterator[Network]:
-    """``network`` and every prefix around it, the longest first: 33 steps at most for IPv4, 129 for IPv6."""
-    for length in range(network.prefixlen, -1, -1):
-        yield ipaddress.ip_network((network.network_address, length), strict=False)
+class LongestMatch:
+    """Networks of one family, to be asked for the longest that is or holds another: one look per length
+    that occurs, however many networks there are."""
 
+    def __init__(self, networks: Iterable[Network]) -> None:
+        by_length: dict[int, dict[int, Network]] = {}
+        for network in networks:
+            start = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+            by_length.setdefault(network.prefixlen, {})[start] = network
+        self._by_length = sorted(by_length.items(), reverse=True)
 
-def longest_match(networks: Collection[Network], network: Network) -> Network | None:
-    """The longest of ``networks`` (a set or a dict) that is or holds ``network``."""
-    return next((around for around in enclosing(network) if around in networks), None)
+    def of(self, network: Network) -> Network | None:
+        """The longest that is or holds ``network``."""
+        number = int(network.network_address)
+        for length, networks in self._by_length:
+            if length <= network.prefixlen:
+                found = networks.get(number >> (network.max_prefixlen - length))
+                if found is not None:
+                    return found
+        return None
 
 
 def outermost(networks: Iterable[Network]) -> tuple[Network, ...]:

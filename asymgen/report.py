@@ -8,6 +8,7 @@ from typing import Any
 from asymgen.changes import Changes
 from asymgen.detection import Detection
 from asymgen.diagnosis import Problem
+from asymgen.errors import AsymgenError
 from asymgen.model import Host, Uplink
 from asymgen.numbers import PRIORITIES_EACH
 
@@ -59,6 +60,12 @@ def _problem_document(problem: Problem) -> dict[str, str]:
     }
 
 
+def failure_document(snapshot: str, error: AsymgenError) -> dict[str, Any]:
+    """What stands in place of a host's document in the array of several."""
+    told = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    return {"schema": SCHEMA, "snapshot": snapshot, "error": told}
+
+
 def os_name(host: Host) -> str:
     """The distribution's own name for itself."""
     release = host.os_release
@@ -78,7 +85,11 @@ def to_text(detection: Detection, changes: Changes) -> str:
 
 def printable(text: str) -> str:
     """``text`` with every control character and undecodable byte made visible: names are hostile."""
-    return "".join(letter if letter in "\n\t" or letter.isprintable() else _escaped(letter) for letter in text)
+    return "\n".join(line if line.isprintable() else _visible(line) for line in text.split("\n"))
+
+
+def _visible(line: str) -> str:
+    return "".join(letter if letter == "\t" or letter.isprintable() else _escaped(letter) for letter in line)
 
 
 def _escaped(letter: str) -> str:
@@ -100,10 +111,25 @@ def _interfaces(detection: Detection) -> Iterator[str]:
     rows += [(one.interface, "unresolved", f"IPv{one.family.value}: {one.why}") for one in plan.unresolved]
     named = {row[0] for row in rows}
     rows += [(other.interface, "no uplink", other.why) for other in plan.others if other.interface not in named]
-    yield from _table(rows)
+    yield from table(rows)
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def host_row(detection: Detection, changes: Changes, *, name: str, written: bool) -> tuple[str, ...]:
+    """One of several hosts in a line: name, verdict, and the backend with the number of files.
+    ``name`` stands for a host whose snapshot has none."""
+    wrong, pending = len(detection.problems), len(changes.pending)
+    verdict = f"{wrong} wrong answer{'s' * (wrong != 1)}" if wrong else "nothing wrong"
+    if detection.plan.nothing_to_do:
+        verdict = "nothing to do"
+    if detection.plan.unresolved:
+        verdict += f", {len(detection.plan.unresolved)} without a next hop"
+    files = f"{pending} file{'s' * (pending != 1)} {'written' if written else 'to write'}" if pending else ""
+    backends = ", ".join(sorted({use.name for use in detection.backends}))
+    return (detection.plan.hostname or name, verdict, "  ".join(filter(None, (backends, files))))
+
+
+def table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Lines in which the first two columns are as wide as they must be."""
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(2)]
     for first, second, *rest in rows:
         yield f"  {first:<{widths[0]}}  {second:<{widths[1]}}  {'  '.join(rest)}".rstrip()
@@ -134,7 +160,7 @@ def _plan(detection: Detection) -> Iterator[str]:
             sources = ", ".join(str(source) for source in uplink.sources)
             numbers = f"table {uplink.table}, priorities {uplink.priority}-{last}"
             rows.append((uplink.interface, f"IPv{uplink.family.value}", f"{numbers}, for {sources}"))
-    yield from _table(rows)
+    yield from table(rows)
     for member in detection.state.groups:
         yield f"  {member.interface}: device group {member.group}"
     for setting in detection.state.sysctls:
@@ -143,14 +169,14 @@ def _plan(detection: Detection) -> Iterator[str]:
 
 def _backends(detection: Detection) -> Iterator[str]:
     yield "Backends"
-    yield from _table([(use.name, ", ".join(use.interfaces), use.why) for use in detection.backends])
+    yield from table([(use.name, ", ".join(use.interfaces), use.why) for use in detection.backends])
 
 
 def _files(changes: Changes) -> Iterator[str]:
     if not changes.files:
         return
     yield "Files"
-    yield from _table([(change.action.value, str(change.path), change.why) for change in changes.files])
+    yield from table([(change.action.value, str(change.path), change.why) for change in changes.files])
     for change in changes.pending:
         if change.diff:
             yield ""

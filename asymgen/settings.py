@@ -17,13 +17,18 @@ ARP = {
 KERNEL_DEFAULT = "0"
 """What each of these settings is where nobody set it."""
 
+NOT_SETTABLE = ("all", "default")
+"""An interface of such a name has no settings of its own (devinet.c): its paths would be those of all interfaces."""
+
 ARP_WHY = "two interfaces share a subnet: each answers ARP for its own addresses only"
 PROMOTE_WHY = "removing the first address of a subnet must not remove the others"
 
 
 def plan_sysctls(host: Host, uplinks: Sequence[Uplink], kept: Kept, *, arp: str) -> tuple[Sysctl, ...]:
     """The settings that differ from what the host has, or that an earlier run made."""
-    wanted = dict.fromkeys((*_arp_settings(uplinks, arp), *_promotions(uplinks)))
+    settable = [uplink for uplink in uplinks if uplink.interface not in NOT_SETTABLE]
+    sharing = [interface for interface in same_subnet(uplinks) if interface not in NOT_SETTABLE]
+    wanted = dict.fromkeys((*_arp_settings(sharing, arp), *_promotions(settable)))
     return tuple(
         Sysctl(key, value, kept.sysctls_before.get(key, host.sysctls.get(key, KERNEL_DEFAULT)), why)
         for key, value, why in wanted
@@ -38,8 +43,8 @@ def same_subnet(uplinks: Iterable[Uplink]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sharing))
 
 
-def _arp_settings(uplinks: Sequence[Uplink], arp: str) -> Iterator[tuple[str, str, str]]:
-    for interface in same_subnet(uplinks):
+def _arp_settings(interfaces: Iterable[str], arp: str) -> Iterator[tuple[str, str, str]]:
+    for interface in interfaces:
         for setting, value in ARP[arp]:
             yield _key(interface, setting), value, ARP_WHY
 

@@ -17,6 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import asymgen
 from asymgen.errors import UnsupportedError
 
+_NETWORKD_HINT = "rename the interface, leave it out with --exclude, or name another backend: --backend sysv"
+
 
 def sh(text: str) -> str:
     """``text`` as one word of a POSIX shell."""
@@ -31,16 +33,19 @@ def comment(text: str) -> str:
 
 
 def networkd(text: str) -> str:
-    """``text`` as a value in a .network file, which has no quoting for values like these.
-
-    An interface's name must be one that networkd takes: printable ASCII without ``%``, ``:`` and ``/``
-    (src/basic/socket-util.c, ifname_valid_full), and a backslash at the end would join the next line.
-    """
-    is_network = re.fullmatch(r"[0-9a-fA-F:.]+(/[0-9]+)?", text) is not None
-    if not is_network and (not re.fullmatch(r"[!-~]+", text) or re.search(r"[%:]|\\\Z", text)):
-        hint = "rename the interface, leave it out with --exclude, or name another backend: --backend sysv"
-        raise UnsupportedError(f"systemd-networkd cannot carry {text!r}", hint=hint)
+    """``text`` as a value in a .network file, where these values have no quoting: printable ASCII
+    without spaces, no backslash at the end (it would join the next line). systemd.syntax(7)."""
+    if not re.fullmatch(r"[!-~]*[!-\[\]-~]", text):
+        raise UnsupportedError(f"a .network file cannot carry {text!r}", hint=_NETWORKD_HINT)
     return text
+
+
+def networkd_interface(text: str) -> str:
+    """``text`` as the name of an interface in a .network file: networkd ignores a line with ``%``, ``:``,
+    ``all``, ``default`` or a number there (src/basic/socket-util.c, ifname_valid_full)."""
+    if re.search("[%:/]", text) or text in ("all", "default") or text.isdecimal():
+        raise UnsupportedError(f"systemd-networkd takes no interface called {text!r}", hint=_NETWORKD_HINT)
+    return networkd(text)
 
 
 def _is_raw_byte(character: str) -> bool:

@@ -138,7 +138,7 @@ def _why_virtual(host: Host, link: Link) -> str:
     if not by_name and link.kind not in TUNNEL_KINDS:
         return ""
     families = {address.family for address in link.addresses if usable(address) and is_public(address.address)}
-    if any(route.family in families and link.name in route.interfaces for route in default_routes(host)):
+    if any(route.family in families for route in default_routes(host, link)):
         return ""
     kind = f"{link.kind} tunnel" if link.kind in TUNNEL_KINDS else "containers or virtual machines"
     return f"{kind} (name or kind): no uplink unless --uplink {link.name} says so"
@@ -149,9 +149,9 @@ def is_public(address: Address) -> bool:
     return not any(address.version == network.version and address in network for network in PRIVATE)
 
 
-def default_routes(host: Host) -> Iterator[Route]:
-    """Every unicast default route in any table; not our own (protocol 97), not one for some sources only."""
-    for route in host.routes:
+def default_routes(host: Host, link: Link) -> Iterator[Route]:
+    """Every unicast default route through ``link``, in any table; not our own (protocol 97), nor for some sources."""
+    for route in host.routes_through(link.name):
         plain = route.type is RouteType.UNICAST and route.source is None
         if route.destination.prefixlen == 0 and plain and route.protocol != PROTOCOL:
             yield route
@@ -165,7 +165,7 @@ def connected_prefixes(host: Host, link: Link, family: Family) -> dict[Address, 
     """
     onlink = [
         route.destination
-        for route in host.routes
+        for route in host.routes_through(link.name)
         if route.family is family
         and route.type is RouteType.UNICAST
         and route.protocol != PROTOCOL
@@ -201,7 +201,7 @@ def _given_ways(link: Link, family: Family, choices: Choices, kept: Kept) -> Ite
 
 
 def _routed_ways(host: Host, link: Link, family: Family) -> Iterator[Way]:
-    for route in default_routes(host):
+    for route in default_routes(host, link):
         if route.family is not family:
             continue
         for hop in route.nexthops:
@@ -231,6 +231,8 @@ def _add_shared_gateways(
 ) -> None:
     """Step 3: a router that another uplink uses, if it lies inside this link's own prefix."""
     known = [way for found in ways.values() for way in found if way.gateway is not None]
+    # The order of links is that of their making: it must not decide which of two routers is taken.
+    known.sort(key=lambda way: (way.rank, natural(way.interface)))
     for link in links:
         for family in Family:
             if any(way.family is family for way in ways[link.name]) or given.get(link.name) == ():
@@ -326,7 +328,7 @@ def _why_unresolved(host: Host, link: Link, family: Family) -> str:
     why = f"no gateway known; if it should answer by itself, give --gateway {link.name}=ADDRESS"
     hops = {
         hop.gateway: route.destination
-        for route in host.routes
+        for route in host.routes_through(link.name)
         if route.family is family and route.table == TABLE_MAIN and route.type is RouteType.UNICAST
         for hop in route.nexthops
         if hop.interface == link.name and hop.gateway is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asymgen.model import (
     PROTOCOL,
@@ -115,6 +115,12 @@ def _rules(family: Family, source: Network, table: int, priority: int, other: in
         ),
         Rule(priority=priority + 3, table=table, **common),  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def moving(state: KernelState) -> KernelState:
+    """``state`` with every uplink's addresses by DHCP or RA."""
+    dynamic = (replace(each, uplink=replace(each.uplink, dynamic=True)) for each in state.uplinks)
+    return replace(state, uplinks=tuple(dynamic))
 
 
 def with_extras(state: KernelState) -> KernelState:

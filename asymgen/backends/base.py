@@ -17,7 +17,8 @@ class Backend(Protocol):
 
     NAME: str
     MARK: PurePosixPath
-    """A file that only this backend writes: a manifest that lists it shows that it was used."""
+    """A file that only this backend writes, as a pattern for ``PurePath.match``: a manifest that lists one
+    shows that it was used."""
 
     def capabilities(self, host: Host) -> Capabilities:
         """What it can express on ``host``; decides the lowering."""
@@ -33,6 +34,9 @@ class Backend(Protocol):
 
     def deactivation(self, host: Host) -> tuple[Command, ...]:
         """Commands that undo ``activation``; to be run while the files still exist."""
+
+    def after_removal(self, host: Host) -> tuple[Command, ...]:
+        """Commands that make the system notice that the files are gone; to be run after that."""
 
     def depends(self, state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002 - the packages' own word
         """Names of the packages that the files need, for ``deb`` or ``rpm``."""

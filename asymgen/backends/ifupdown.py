@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from asymgen import templating
@@ -13,9 +14,34 @@ NAME = "ifupdown"
 # run-parts takes no name with a dot in it.
 _UP = "/etc/network/if-up.d/asymgen"
 _DOWN = "/etc/network/if-post-down.d/asymgen"
-_VENDOR_SCRIPT = "/usr/lib/asymgen/routing"
+_VENDOR_SCRIPT = "/usr/lib/asymgen/routing-ifupdown"  # sysv has its own beside it
 
 MARK = PurePosixPath(_UP)
+
+
+@dataclass(frozen=True)
+class LeaseHook:
+    """A file that a DHCP client or pppd reads when it has other addresses for an interface."""
+
+    path: str
+    template: str
+    of: str
+    is_ppp: bool = False
+    mode: int = 0o644
+
+    def rendered(self, host: Host, script: str) -> RenderedFile:
+        role = f"Source-based routing: {self.of} gave an interface an address, or took it away"
+        text = templating.render(self.template, host=host, role=role, script=script)
+        return RenderedFile(PurePosixPath(self.path), text, self.mode, role, config=self.path.startswith("/etc/"))
+
+
+# dhcpcd has one folder for hooks, in /usr; each client ignores the folders of the others.
+_LEASE_HOOKS = (
+    LeaseHook("/etc/dhcp/dhclient-exit-hooks.d/asymgen", "ifupdown/dhclient_hook.sh.j2", "dhclient"),
+    LeaseHook("/usr/lib/dhcpcd/dhcpcd-hooks/70-asymgen", "ifupdown/dhcpcd_hook.sh.j2", "dhcpcd"),
+    LeaseHook("/etc/ppp/ip-up.d/0asymgen", "ifupdown/ppp_hook.sh.j2", "pppd", is_ppp=True, mode=0o755),
+    LeaseHook("/etc/ppp/ip-down.d/0asymgen", "ifupdown/ppp_hook.sh.j2", "pppd", is_ppp=True, mode=0o755),
+)
 
 
 def capabilities(host: Host) -> Capabilities:
@@ -43,7 +69,13 @@ def fit(host: Host, interface: str) -> FitReason:
 def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
     """Two hooks with the whole script each; in a package two small ones that call the script in /usr/lib."""
     hooks = _vendor_files(state, host) if placement is Placement.VENDOR else _hooks(state, host)
-    return (*hooks, *shared_files.networkd_tolerance(host), *shared_files.render(state, host, placement))
+    script = _VENDOR_SCRIPT if placement is Placement.VENDOR else _UP
+    return (
+        *hooks,
+        *_lease_hooks(state, host, script),
+        *shared_files.networkd_tolerance(host),
+        *shared_files.render(state, host, placement),
+    )
 
 
 def _role(event: str) -> str:
@@ -81,6 +113,13 @@ def _vendor_files(state: KernelState, host: Host) -> tuple[RenderedFile, ...]:
     return tuple(files)
 
 
+def _lease_hooks(state: KernelState, host: Host, script: str) -> tuple[RenderedFile, ...]:
+    """Small callers for what gives an interface other addresses while it stays up: ifupdown tells nothing of that."""
+    moving = [each.uplink for each in state.uplinks if shell.moves(state, each.uplink)]
+    hooks = [hook for hook in _LEASE_HOOKS if any((uplink.gateway is None) is hook.is_ppp for uplink in moving)]
+    return tuple(hook.rendered(host, script) for hook in hooks)
+
+
 def activation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
     """ifup runs the hook from now on; the running network gets it here, without ifdown and ifup."""
     return (Command((_UP, "start"), "put rules and routes into the kernel"),)
@@ -89,6 +128,11 @@ def activation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.
 def deactivation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
     """Take out of the kernel what the hooks put in."""
     return (Command((_UP, "stop"), "take rules and routes out of the kernel"),)
+
+
+def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
+    """Nothing reads the files but the commands of ``deactivation``."""
+    return ()
 
 
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend

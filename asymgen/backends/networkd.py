@@ -73,7 +73,9 @@ def fit(host: Host, interface: str) -> FitReason:
     managed = host.managers.interfaces.get(interface)
     if managed is not None and managed.manager == MANAGER:
         if not _has(host, OLDEST):
-            return FitReason(Fit.NO, f"systemd-networkd {version(host)} has no rules for outgoing packets ({OLDEST} has)")
+            return FitReason(
+                Fit.NO, f"systemd-networkd {version(host)} has no rules for outgoing packets ({OLDEST} has)"
+            )
         return FitReason(Fit.MANAGES, f"{managed.file or 'systemd-networkd'} configures {interface}")
     if managed is not None:
         return FitReason(Fit.NO, f"{managed.manager} brings {interface} up, so systemd-networkd reads no file for it")
@@ -110,15 +112,16 @@ def _winning_name(host: Host, interface: str) -> str:
     name = PurePosixPath(managed.file or "").name if managed is not None and managed.manager == MANAGER else ""
     if not name.endswith(".network") or not name.isprintable():
         raise UnsupportedError(
-            f"{interface}: it is not known which .network file configures it" + (f" ({name!r} is none)" if name else ""),
+            f"{interface}: it is not known which .network file configures it"
+            + (f" ({name!r} is none)" if name else ""),
             hint=f"name it: --network-file {interface}=NAME.network",
         )
     others = [one for one, other in host.managers.interfaces.items() if one != interface and _is_named(other, name)]
     if others:
         raise UnsupportedError(
             f"{name} configures {interface} and {', '.join(others)}: what is added to it would apply to all of them",
-            hint=f"copy it to a file for {interface} alone ([Match] Name={interface}, a name that sorts before {name}), "
-            f"`networkctl reload`, then --network-file {interface}=THAT-NAME; or name another backend: --backend sysv",
+            hint=f"copy it to a file for {interface} alone (its name sorts before {name}, [Match] Name={interface}), "
+            f"then say --network-file {interface}=THAT-NAME; or name another backend: --backend sysv",
         )
     return name
 

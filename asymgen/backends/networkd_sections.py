@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asymgen.model import Family, NextHop, Range, Route, RouteType, Rule, RuleAction, UplinkState
+from asymgen.templating import networkd_interface
 
 Settings = tuple[tuple[str, str], ...]
 
@@ -61,10 +62,11 @@ def _hop_settings(route: Route, hop: NextHop, *, leased: bool) -> Iterator[tuple
 
 
 def _rule_settings(rule: Rule) -> Iterator[tuple[str, str]]:
+    oif = None if rule.oif is None else networkd_interface(rule.oif)
     yield "Priority", str(rule.priority)
     selectors = (
         ("From", rule.source), ("To", rule.destination), ("TypeOfService", rule.tos), ("FirewallMark", _mark(rule)),
-        ("IncomingInterface", rule.iif), ("OutgoingInterface", rule.oif), ("User", _range(rule.uids)),
+        ("IncomingInterface", rule.iif), ("OutgoingInterface", oif), ("User", _range(rule.uids)),
         ("IPProtocol", rule.ipproto), ("SourcePort", _range(rule.sport)), ("DestinationPort", _range(rule.dport)),
     )  # fmt: skip
     yield from ((key, str(value)) for key, value in selectors if value is not None)

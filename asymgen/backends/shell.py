@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from asymgen import templating
 from asymgen.errors import UnsupportedError
-from asymgen.iproute2 import route_words, rule_words
+from asymgen.iproute2 import network_word, route_words, rule_words
 from asymgen.model import (
     PROTOCOL,
     Capabilities,
     Family,
     Host,
+    InterfaceAddress,
     KernelState,
     Sysctl,
     Uplink,
@@ -29,12 +30,14 @@ _DISTANT = {Family.IPV4: "192.175.48.1", Family.IPV6: "2620:4f:8000::1"}
 
 @dataclass(frozen=True)
 class Section:
-    """One uplink in one family: comments for the reader, and its commands in order."""
+    """One uplink in one family: comments for the reader, and its commands in order. ``moving`` is what was
+    live when it was planned (``GATEWAY ADDRESS=PREFIX …``), where the script must follow what is live later."""
 
     interface: str
     family: Family
     comments: tuple[str, ...]
     commands: tuple[str, ...]
+    moving: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def _version(text: str) -> tuple[int, ...] | None:
     return tuple(int(number) for number in numbers.group(1).split(".")) if numbers else None
 
 
-def _is_older(text: str, wanted: tuple[int, ...]) -> bool:
+def is_older(text: str, wanted: tuple[int, ...]) -> bool:
+    """Whether ``text`` starts with a version before ``wanted``; an unknown one is not older."""
     found = _version(text)
     return found is not None and found < wanted
 
@@ -59,7 +63,7 @@ def _is_older(text: str, wanted: tuple[int, ...]) -> bool:
 def _iproute2_lacks_protocol(text: str) -> bool:
     """Whether ip(8) is older than 4.17; up to 5.3 it says the date of its snapshot (``ss180605``)."""
     dated = re.search(r"ss(\d{6})", text)
-    return dated.group(1) < "180600" if dated else _is_older(text, (4, 17))
+    return dated.group(1) < "180600" if dated else is_older(text, (4, 17))
 
 
 def capabilities(host: Host) -> Capabilities:
@@ -68,8 +72,8 @@ def capabilities(host: Host) -> Capabilities:
     Rule protocol: kernel and iproute2 4.17; suppressors: kernel 3.12, and RHEL 7's 3.10, which was
     given them; goto: 2.6.19, so always.
     """
-    suppressors = not _is_older(host.kernel, (3, 12)) or ".el7" in host.kernel
-    protocol = not _is_older(host.kernel, (4, 17)) and not _iproute2_lacks_protocol(host.iproute2)
+    suppressors = not is_older(host.kernel, (3, 12)) or ".el7" in host.kernel
+    protocol = not is_older(host.kernel, (4, 17)) and not _iproute2_lacks_protocol(host.iproute2)
     return Capabilities(suppress_prefixlength=suppressors, suppress_ifgroup=suppressors, rule_protocol=protocol)
 
 
@@ -104,7 +108,31 @@ def _questions(uplink: Uplink) -> Iterable[str]:
             )
 
 
-def _section(state: UplinkState, *, protocol: bool) -> Section:
+def moves(state: KernelState, uplink: Uplink) -> bool:
+    """Whether DHCP, RA or PPP may give ``uplink`` other addresses. Not where one interface has two gateways:
+    which address is whose cannot be told without a plan."""
+    same = [
+        each
+        for each in state.uplinks
+        if (each.uplink.interface, each.uplink.family) == (uplink.interface, uplink.family)
+    ]
+    return (uplink.dynamic or uplink.gateway is None) and len(same) == 1 and bool(uplink.addresses)
+
+
+def _moving(uplink: Uplink) -> str:
+    """The planned words. A gateway that a person gave stays, whatever DHCP says: "-", like no gateway."""
+    given = uplink.gateway_source.startswith("--gateway")
+    gateway = "-" if given or uplink.gateway is None else str(uplink.gateway)
+    return " ".join([gateway, *(f"{each.address}={_prefix_of(uplink, each)}" for each in uplink.addresses)])
+
+
+def _prefix_of(uplink: Uplink, address: InterfaceAddress) -> str:
+    inside = [prefix for prefix in uplink.prefixes if address.address in prefix]
+    longest = max(inside, key=lambda prefix: prefix.prefixlen, default=address.network)
+    return network_word(longest if address.peer is None else address.network)
+
+
+def _section(state: UplinkState, *, protocol: bool, moving: bool) -> Section:
     uplink = state.uplink
     version = f"ip -{uplink.family:d}"
     way = f"gateway {uplink.gateway}" if uplink.gateway is not None else "the interface itself is the way"
@@ -120,6 +148,7 @@ def _section(state: UplinkState, *, protocol: bool) -> Section:
             *(f"{version} rule add {' '.join(rule_words(rule, protocol=protocol))}" for rule in state.rules),
             *_questions(uplink),
         ),
+        moving=_moving(uplink) if moving else "",
     )
 
 
@@ -142,6 +171,7 @@ def script(
     """``template`` with the plan of ``state``. ``path`` is its own, ``files`` what an undo deletes."""
     refuse_names(state)
     protocol = capabilities(host).rule_protocol
+    sections = tuple(_section(each, protocol=protocol, moving=moves(state, each.uplink)) for each in state.uplinks)
     return templating.render(
         template,
         state=state,
@@ -151,7 +181,8 @@ def script(
         files=files,
         protocol=PROTOCOL,
         rule_protocol=protocol,
-        sections=tuple(_section(each, protocol=protocol) for each in state.uplinks),
+        sections=sections,
+        moving=any(section.moving for section in sections),
         settings=settings(state),
         groups=tuple(dict.fromkeys(member.group for member in state.groups)),
         **values,

@@ -113,6 +113,11 @@ def _runlevels(host: Host, *, enable: bool) -> tuple[str, ...]:
     return ("update-rc.d", "asymgen", "defaults") if enable else ("update-rc.d", "-f", "asymgen", "remove")
 
 
+def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
+    """Nothing reads the files but the commands of ``deactivation``."""
+    return ()
+
+
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend
     """ip(8) alone: the script is plain sh."""
     return ("iproute2",) if format == "deb" else ("iproute",)

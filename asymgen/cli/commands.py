@@ -13,6 +13,7 @@ from asymgen.commands_text import commands_script
 from asymgen.leftovers import find_stale
 from asymgen.lowering import lower
 from asymgen.planner import plan as make_plan
+from asymgen.report import printable
 
 
 @click.command("commands")
@@ -30,7 +31,7 @@ def command(*, undo: bool, **parameters: Any) -> None:
     can = capabilities(source.host)
     state = lower(plan, can)
     for note in (*plan.notes, *state.notes):
-        click.echo(f"note: {note}", err=True)
+        click.echo(printable(f"note: {note}"), err=True)
     stale = find_stale(source.host, source.kept, rules=state.rules, routes=state.routes)
     script = commands_script(state, undo=undo, protocol=can.rule_protocol, stale=stale)
     click.echo(script.encode("utf-8", errors="surrogateescape"), nl=False)

@@ -10,26 +10,21 @@ from typing import Any
 
 import click
 
-from asymgen.backends import BACKENDS
-from asymgen.backends.shell import capabilities
-from asymgen.changes import Changes, plan_changes
+from asymgen.backends import BACKENDS, networkd
+from asymgen.changes import Changes
+from asymgen.cli import outcome
 from asymgen.cli.inputs import Input, read_input
-from asymgen.cli.options import BACKEND, CHOICES, INPUT, ROOT, add_options
-from asymgen.commands_text import ip_commands
+from asymgen.cli.many import report_many
+from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_options
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
-from asymgen.lowering import lower
-from asymgen.model import KernelState, RenderedFile
-from asymgen.planfile import PLAN_PATH
-from asymgen.report import printable, to_document, to_text
-from asymgen.system.commands import Runner
-from asymgen.system.files import Written, preview, write_files
-from asymgen.system.relabel import relabel_with
-from asymgen.system.texts import is_superuser, write_text
+from asymgen.report import printable, to_text
+from asymgen.system.files import Written
+from asymgen.system.texts import is_superuser
 
 
 @click.command("detect")
-@add_options(*INPUT, *CHOICES, BACKEND)
+@add_options(SNAPSHOTS, READER, *CHOICES, BACKEND)
 @click.option("--write", is_flag=True, help="Write the files. Does not touch the running network.")
 @click.option("--check", is_flag=True, help="Exit with 1 when something is wrong or to be written.")
 @add_options(ROOT)
@@ -45,16 +40,22 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
       asymgen detect
       asymgen detect --gateway eth1=198.51.100.1 --write
       asymgen detect --snapshot web1.json --format json
+      asymgen detect --snapshot web1.json --snapshot web2.json
     """
     _refuse_contradictions(parameters, write=write, check=check)
-    source = read_input(parameters)
+    snapshots = parameters["snapshot"]
+    if len(snapshots) > 1:
+        report_many(parameters, writing=write, check=check, form=form, force=force)
+        return
+    source = read_input({**parameters, "snapshot": snapshots[0] if snapshots else None})
     detection = detect(source.host, source.choices, source.kept)
     if write:
-        written = _write(source, detection, force=force)
+        assert source.root is not None  # noqa: S101 - _refuse_contradictions saw to it
+        written = outcome.write(source, detection, root=source.root, force=force)
         document = form == "json"
         click.echo(_as_json(detection, written.changes) if document else _what_was_written(source, detection, written))
         return
-    changes = _preview(source, detection, force=force)
+    changes = outcome.preview_of(source, detection, force=force)
     click.echo(_as_json(detection, changes) if form == "json" else to_text(detection, changes), nl=form == "json")
     if check and (changes.pending or detection.problems):
         raise DifferencesFoundError(
@@ -77,39 +78,8 @@ def _refuse_contradictions(parameters: dict[str, Any], *, write: bool, check: bo
         raise UnsupportedError("writing below / needs root", hint=f"run: sudo {shlex.join(itself)}")
 
 
-def _wanted(source: Input, detection: Detection) -> tuple[RenderedFile, ...]:
-    """The files of the host: with ``--plan DIR``, the plan is kept there instead."""
-    if source.plan_path is None:
-        return detection.files
-    return tuple(file for file in detection.files if file.path != PLAN_PATH)
-
-
-def _preview(source: Input, detection: Detection, *, force: bool) -> Changes:
-    wanted = _wanted(source, detection)
-    if source.root is None:
-        return plan_changes(wanted, {file.path: None for file in wanted}, manifest=None)
-    return preview(source.root, wanted, force=force)
-
-
-def _write(source: Input, detection: Detection, *, force: bool) -> Written:
-    assert source.root is not None  # noqa: S101 - _refuse_contradictions saw to it
-    # Below another root, this machine's policy has nothing to say.
-    relabel = relabel_with(Runner()) if source.root == Path("/") else None
-    written = write_files(source.root, _wanted(source, detection), force=force, relabel=relabel)
-    plan = next((file.text for file in detection.files if file.path == PLAN_PATH), None)
-    if source.plan_path is not None and plan is not None:
-        write_text(source.plan_path, plan)
-    return written
-
-
 def _as_json(detection: Detection, changes: Changes) -> str:
-    document = to_document(detection, changes, ip_commands(_plain_state(detection)))
-    return json.dumps(document, indent=2, ensure_ascii=True)
-
-
-def _plain_state(detection: Detection) -> KernelState:
-    """The plan as ip(8) on that host can hold it, whatever the backends express."""
-    return lower(detection.plan, capabilities(detection.host))
+    return json.dumps(outcome.document_of(detection, changes), indent=2, ensure_ascii=True)
 
 
 def _what_was_written(source: Input, detection: Detection, written: Written) -> str:
@@ -128,7 +98,11 @@ def _next_steps(source: Input, detection: Detection) -> list[str]:
     """What a person types next; safe over SSH, since no interface goes down."""
     if source.root != Path("/"):
         return [f"The files lie below {source.root}; they take effect on the host that they are for."]
-    steps = [(f"{shlex.quote(str(Path(sys.argv[0]).resolve()))} commands | sh", "put it into the running kernel now")]
+    steps = []
+    # systemd-networkd sets rules of its own protocol: those of `commands` would stand beside them.
+    if any(use.name != networkd.NAME for use in detection.backends):
+        itself = shlex.quote(str(Path(sys.argv[0]).resolve()))
+        steps.append((f"{itself} commands | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
     heading = "The running network is untouched. Next, as root, safe over SSH:"

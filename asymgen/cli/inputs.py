@@ -19,6 +19,7 @@ from asymgen.parse import load_snapshot, parse_host
 from asymgen.planfile import PLAN_PATH, plan_file_name, read_kept
 from asymgen.system.commands import Runner
 from asymgen.system.probe import take_snapshot
+from asymgen.system.replay import finish, is_collected, tidied
 from asymgen.system.texts import read_text
 
 TOML_PATH = PurePosixPath("/etc/asymgen/asymgen.toml")
@@ -38,8 +39,13 @@ class Input:
 
 def read_input(parameters: dict[str, Any]) -> Input:
     """Gather the input from a command's parameters. Raises InputError and UsageError."""
-    root = _root(parameters)
-    host = _read_host(parameters.get("snapshot"), parameters.get("reader"))
+    root = root_of(parameters)
+    host = read_host(parameters.get("snapshot"), parameters.get("reader"))
+    return input_of(host, parameters, root=root)
+
+
+def input_of(host: Host, parameters: dict[str, Any], *, root: Path | None) -> Input:
+    """The input for ``host``, whose tree is below ``root``. Raises InputError and UsageError."""
     lasting = {} if root is None else _read_lasting(root)
     choices = parse_choices(merge_options(lasting, given_choices(parameters)))
     check_against_host(choices, (link.name for link in host.links))
@@ -51,7 +57,8 @@ def read_input(parameters: dict[str, Any]) -> Input:
     return Input(host, choices, kept, root, plan_path)
 
 
-def _root(parameters: dict[str, Any]) -> Path | None:
+def root_of(parameters: dict[str, Any]) -> Path | None:
+    """The tree of the host; None for a bare snapshot. Raises InputError where the one that was named is not there."""
     given = parameters.get("root")
     if given is None:
         return None if parameters.get("snapshot") else Path("/")
@@ -61,7 +68,8 @@ def _root(parameters: dict[str, Any]) -> Path | None:
     return root
 
 
-def _read_host(snapshot: str | None, reader: str | None) -> Host:
+def read_host(snapshot: str | None, reader: str | None) -> Host:
+    """The host of ``snapshot`` (a file, "-" for standard input), or the one that this runs on."""
     if snapshot is None:
         return parse_host(take_snapshot(Runner(), Path("/"), reader=reader or "auto"), origin="this host")
     if reader is not None:
@@ -70,7 +78,12 @@ def _read_host(snapshot: str | None, reader: str | None) -> Host:
     text = _read_standard_input() if snapshot == "-" else read_text(Path(snapshot))
     if text is None:
         raise InputError(f"{snapshot}: there is no such file", hint="`asymgen snapshot -o FILE` makes one")
-    return parse_host(load_snapshot(text, origin), origin=origin)
+    found = load_snapshot(text, origin)
+    if is_collected(found):
+        found = tidied(found)
+        parse_host(found, origin=origin)  # what is no host is refused before the probe's functions look at it
+        found = finish(found, origin=origin)
+    return parse_host(found, origin=origin)
 
 
 def _read_standard_input() -> str:

@@ -20,6 +20,10 @@ INPUT = (
                  help='Read the host from FILE ("-" = standard input) instead of the live system.'),
     READER,
 )  # fmt: skip
+SNAPSHOTS = click.option(
+    "--snapshot", metavar="FILE", type=PATH, multiple=True,
+    help='Read the host from FILE ("-" = standard input) instead of the live system. Repeatable: a line for each host.',
+)  # fmt: skip
 
 CHOICES = (
     click.option(

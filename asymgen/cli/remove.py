@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from asymgen.backends import BACKENDS
+from asymgen.backends.base import Backend
 from asymgen.backends.shell import capabilities
 from asymgen.cli.inputs import Input, read_input
 from asymgen.cli.options import ROOT, add_options
 from asymgen.commands_text import commands_script
 from asymgen.errors import CommandFailedError, UnsupportedError
 from asymgen.leftovers import Leftovers, find_leftovers
-from asymgen.model import Command
+from asymgen.model import Command, Host
 from asymgen.planner import plan as make_plan
 from asymgen.report import printable
 from asymgen.system.commands import Runner
@@ -37,9 +39,12 @@ def command(*, root: str | None, force: bool) -> None:
     is_live = place.resolve() == Path("/")
     if is_live and not is_superuser():
         raise UnsupportedError("removing from / needs root", hint="run: sudo asymgen remove")
+    used = _used_backends(place)
     if is_live:
-        _leave_the_kernel(place)
+        _leave_the_kernel(place, used)
     written = remove_all(place, force=force)
+    if is_live:
+        _run_steps(Runner(), [step for backend in used for step in backend.after_removal(_live_host(place))])
     for change in written.changes.pending:
         click.echo(printable(f"{change.action.value} {change.path}: {change.why}"))
     for path, backup in written.backups:
@@ -49,13 +54,23 @@ def command(*, root: str | None, force: bool) -> None:
     written.changes.refuse_conflicts()
 
 
-def _leave_the_kernel(root: Path) -> None:
+def _used_backends(root: Path) -> list[Backend]:
+    """The backends that the manifest shows."""
+    manifest = read_manifest(root)
+    files = [] if manifest is None else [entry.path for entry in manifest.files]
+    return [backend for backend in BACKENDS.values() if any(path.match(str(backend.MARK)) for path in files)]
+
+
+def _live_host(root: Path) -> Host:
+    return read_input({"root": str(root)}).host
+
+
+def _leave_the_kernel(root: Path, used: Iterable[Backend]) -> None:
     """Stop what the written files started, then take out whatever is left of ours."""
     parameters: dict[str, Any] = {"root": str(root)}
     source = read_input(parameters)
     run = Runner()
-    for problem in _deactivate(run, source, root):
-        click.echo(printable(f"note: {problem}"), err=True)
+    _run_steps(run, [step for backend in used for step in backend.deactivation(source.host)])
     again = read_input(parameters)
     leftovers = _leftovers(again)
     if not leftovers.is_empty:
@@ -74,16 +89,15 @@ def _leftovers(source: Input) -> Leftovers:
     return find_leftovers(source.host, make_plan(source.host, source.choices, source.kept), source.kept)
 
 
-def _deactivate(run: Runner, source: Input, root: Path) -> list[str]:
-    """Run the undoing of each backend that the manifest shows. Returns what went wrong."""
-    manifest = read_manifest(root)
-    used = [] if manifest is None else [one for one in BACKENDS.values() if manifest.entry(one.MARK) is not None]
-    steps = [step for backend in used for step in backend.deactivation(source.host)]
-    return [problem for problem in (_attempt(run, step) for step in steps) if problem]
+def _run_steps(run: Runner, steps: Iterable[Command]) -> None:
+    """Run them all and say what went wrong. The kernel is looked at, whatever happened."""
+    for problem in (_attempt(run, step) for step in steps):
+        if problem:
+            click.echo(printable(f"note: {problem}"), err=True)
 
 
 def _attempt(run: Runner, step: Command) -> str:
-    """Run ``step``; what went wrong, in words. The kernel is looked at afterwards whatever happened."""
+    """Run ``step``; what went wrong, in words."""
     try:
         run.run(step.argv)
     except CommandFailedError as error:

@@ -26,7 +26,7 @@ def managed_now(files: HostFiles, links: Iterable[Mapping[str, Any]]) -> dict[st
     found = {}
     for link in links:
         name = str(link.get("ifname"))
-        if link.get("linkinfo", {}).get("info_kind") or "LOOPBACK" in (link.get("flags") or ()):
+        if (link.get("linkinfo") or {}).get("info_kind") or "LOOPBACK" in (link.get("flags") or ()):
             continue
         if (allowed and not _listed(name, allowed)) or _listed(name, denied):
             continue

@@ -106,9 +106,19 @@ def _running(files: HostFiles) -> set[str]:
     for process in files.names("/proc"):
         if process.isdecimal():
             name = _DAEMONS.get((files.text(f"/proc/{process}/comm", optional=True) or "").rstrip("\n"))
-            if name is not None and name not in found and _shares_our_network(files, process):
+            if name is not None and name not in found and _runs_here(files, process):
                 found.add(name)
     return found
+
+
+def _runs_here(files: HostFiles, process: str) -> bool:
+    return _is_alive(files, process) and _shares_our_network(files, process)
+
+
+def _is_alive(files: HostFiles, process: str) -> bool:
+    """Whether it has not ended: one that nobody waited for keeps its name, and has no network any more."""
+    after_name = (files.text(f"/proc/{process}/stat", optional=True) or "").rpartition(")")[2]
+    return after_name.split()[:1] not in (["Z"], ["X"])
 
 
 def _shares_our_network(files: HostFiles, process: str) -> bool:

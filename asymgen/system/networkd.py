@@ -124,9 +124,10 @@ def _matches(settings: Settings, link: Mapping[str, Any]) -> bool:
 def _fits(key: str, patterns: list[str], link: Mapping[str, Any]) -> bool:
     info = link.get("linkinfo")
     kind = str(info.get("info_kind", "")) if isinstance(info, dict) else ""
+    altnames = link.get("altnames")
     mac = str(link.get("permaddr") or link.get("address") or "").lower()
     values = {
-        "Name": [str(link.get("ifname")), *map(str, link.get("altnames") or ())],
+        "Name": [str(link.get("ifname")), *map(str, altnames if isinstance(altnames, list) else ())],
         "MACAddress": [str(link.get("address", "")).lower()],
         "PermanentMACAddress": [] if kind else [mac],
         "Kind": [kind],

@@ -37,6 +37,8 @@ IP_OBJECTS: Mapping[str, tuple[str, ...]] = {
 }
 """What a snapshot holds, and what follows ``ip -j -d`` to get it."""
 
+NOT_ROOT = "Not run as root: firewall rules and other users' files may be missing from what was read."
+
 _NAMES = {"rt_tables": "rt_tables", "rt_protos": "rt_protos", "groups": "group", "rt_dsfield": "rt_dsfield"}
 _NEEDS_JSON = "Install iproute2 4.17 or newer (the package is called iproute2 or iproute)."
 _NO_JSON = re.compile(r'"-j" is unknown|BusyBox|(invalid|unrecognized) option')
@@ -55,11 +57,21 @@ def take_snapshot(run: Runner, root: Path = Path("/"), *, reader: str = "auto") 
     files = HostFiles(root)
     notes: list[str] = []
     objects = _objects(run, files, reader=reader, notes=notes)
+    if any("nhid" in route for key in ("routes4", "routes6") for route in objects[key]):
+        # With net.ipv4.nexthop_compat_mode=0 a route has no legs but the id of a nexthop object.
+        objects["nexthops"] = _ip_objects(run, ("nexthop", "show"), notes=notes)
+    if os.geteuid() != 0:
+        notes.append(NOT_ROOT)
+    return describe_host(run, files, objects, notes=notes)
+
+
+def describe_host(run: Runner, files: HostFiles, objects: Mapping[str, Any], *, notes: list[str]) -> dict[str, Any]:
+    """A snapshot: ``objects`` (links, addresses, routes, rules) and what ``files`` and programs say beside them."""
     names = {key: read_names(files, database) for key, database in _NAMES.items()}
     links = objects["links"]
     managers = read_managers(run, files, links)
     firewall_groups, firewall_notes = read_firewall_groups(run, names["groups"])
-    snapshot = {
+    return {
         **objects,
         **names,
         **_identity(files),
@@ -68,11 +80,8 @@ def take_snapshot(run: Runner, root: Path = Path("/"), *, reader: str = "auto") 
         "managers": managers,
         "leases": read_leases(files, links, networkd_runs="networkd" in managers["running"]),
         "sysctls": read_sysctls(files, [str(link.get("ifname")) for link in links]),
+        "notes": [*notes, *firewall_notes, *files.notes],
     }
-    if any("nhid" in route for key in ("routes4", "routes6") for route in objects[key]):
-        # With net.ipv4.nexthop_compat_mode=0 a route has no legs but the id of a nexthop object.
-        snapshot["nexthops"] = _ip_objects(run, ("nexthop", "show"), notes=notes)
-    return {**snapshot, "notes": [*notes, *_root_note(), *firewall_notes, *files.notes]}
 
 
 def _objects(run: Runner, files: HostFiles, *, reader: str, notes: list[str]) -> dict[str, Any]:
@@ -103,8 +112,8 @@ def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> lis
         if result.stdout.lstrip()[:1] == "[":
             raise CommandFailedError(f"{pasteable(argv)}: its JSON ends too early or is broken") from None
         raise UnusableIpError(f"this ip(8) prints no JSON for: {pasteable(argv)}", hint=_NEEDS_JSON) from None
-    if not isinstance(found, list):
-        raise UnsupportedError(f"{pasteable(argv)}: printed JSON that is no list", hint=_NEEDS_JSON)
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise UnsupportedError(f"{pasteable(argv)}: printed JSON that is no list of objects", hint=_NEEDS_JSON)
     return [item for item in found if item]  # old versions print {} for what they leave out
 
 
@@ -152,9 +161,3 @@ def _identity(files: HostFiles) -> dict[str, Any]:
 
 def _line(files: HostFiles, path: str) -> str:
     return (files.text(path, optional=True) or "").strip()
-
-
-def _root_note() -> list[str]:
-    if os.geteuid() == 0:
-        return []
-    return ["Not run as root: firewall rules and other users' files may be missing from what was read."]

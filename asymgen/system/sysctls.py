@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from asymgen.system.host_files import HostFiles
 
 _GLOBAL = ("net/ipv4/ip_forward", "net/ipv4/fib_multipath_hash_policy", "net/ipv6/fib_multipath_hash_policy")
-_PER_INTERFACE = {
+PER_INTERFACE = {
     "net/ipv4/conf": (
         "forwarding", "rp_filter", "arp_filter", "arp_ignore", "arp_announce", "promote_secondaries",
         "src_valid_mark", "ignore_routes_with_linkdown",
@@ -23,7 +23,7 @@ def read_sysctls(files: HostFiles, interfaces: Iterable[str]) -> dict[str, str]:
     """What exists of the settings above, for ``all``, ``default`` and each of ``interfaces``."""
     owners = ("all", "default", *interfaces)
     keys = [*_GLOBAL]
-    for folder, settings in _PER_INTERFACE.items():
+    for folder, settings in PER_INTERFACE.items():
         keys += [f"{folder}/{owner}/{setting}" for owner in owners for setting in settings]
     found = {key: files.text(f"/proc/sys/{key}", optional=True) for key in keys}
     return {key: value.strip() for key, value in found.items() if value is not None}

@@ -37,7 +37,9 @@ def golden_texts(case: Case) -> Iterator[tuple[Path, str]]:
     yield folder / "commands.sh", commands_script(lower(made, can), undo=False, protocol=can.rule_protocol)
     if case.name in WHOLE:
         for backend in BACKENDS:
-            detection = detect(host, replace(choices_of(case), backends={"": backend}), Kept())
+            files = {uplink.interface: f"10-{uplink.interface}.network" for uplink in made.uplinks}
+            named = files if backend == "systemd-networkd" else {}
+            detection = detect(host, replace(choices_of(case), backends={"": backend}, network_files=named), Kept())
             for file in detection.files:
                 if file.path.name != "plan.json":
                     yield folder / backend / file.path.relative_to("/"), file.text

@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "backends": (("backends", "backends.*", "commands_text"), ("vocabulary", "words", "templating")),
     "changes": (("changes", "manifest"), ("vocabulary",)),
     "leftovers": (("leftovers",), ("vocabulary", "words", "planner")),
-    "snapshot_script": (("snapshot_script",), ("vocabulary", "templating")),
+    "snapshot_script": (("snapshot_script",), ("vocabulary", "templating", "system")),
     "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends")),
     "report": (("report",), ("vocabulary", "planner", "diagnosis", "detection", "changes")),
     "system": (("system", "system.*"), ("vocabulary", "changes")),

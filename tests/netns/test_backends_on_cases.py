@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from asymgen.backends import BACKENDS
 from asymgen.detection import detect
 from asymgen.model import Kept
 from asymgen.parse import parse_host
@@ -24,7 +23,11 @@ from tests.netns.test_cases import wrong_answers
 
 pytestmark = pytest.mark.netns
 
-SCRIPTS = {"ifupdown": "/etc/network/if-up.d/asymgen", "sysv": "/etc/init.d/asymgen"}
+SCRIPTS = {
+    "ifupdown": "/etc/network/if-up.d/asymgen",
+    "networkmanager": "/etc/NetworkManager/dispatcher.d/50-asymgen",
+    "sysv": "/etc/init.d/asymgen",
+}
 WORKING = [case for case in CASES if not case.expect["nothing_to_do"]]
 
 
@@ -91,7 +94,7 @@ def _force(host: Namespace, family: int, lines: str) -> None:
     host.run("ip", *version, "-force", "-batch", "-", input=lines, check=False)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", SCRIPTS)
 @pytest.mark.parametrize("case", WORKING, ids=str)
 def test_script_keeps_the_promise(case: Case, backend: str, tmp_path: Path) -> None:
     with loaded_host(case.snapshot) as host:
@@ -117,7 +120,7 @@ def test_promise_holds_when_uplinks_flap_and_networks_appear(case: Case, tmp_pat
         script.run(host, "start")
         for interface in script.interfaces:
             flap(host, case, interface)
-            script.run(host, "up", interface)
+            script.run(host, "follow", interface)
         assert script.run(host, "status", check=False).returncode == 0
         # What is unbound, or comes from a non-uplink, is up to the manager that brings the routes back.
         ours = [ask for ask in case.expect["asks"] if ask["source"] in script.addresses]

@@ -128,14 +128,14 @@ def test_flap_of_each_interface(host: Lab) -> None:
     wanted = host.dump()
     for name in ("eth0", "eth1"):
         host.down(name)
-        assert host.run("down", name).returncode == 0
+        assert host.run("follow", name).returncode == 0
         assert not [rule for rule in (*host.rules(4), *host.rules(6)) if _source_of(name, rule)]
         assert host.run("status").returncode == 3
         host.up(name)
         if name == "eth0":
             host.namespace.ip("route", "add", "default", "via", "192.0.2.1")
             host.namespace.ip("-6", "route", "add", "default", "via", "2001:db8:0:1::1")
-        assert host.run("up", name).returncode == 0
+        assert host.run("follow", name).returncode == 0
         assert host.run("status").returncode == 0
     assert sorted(host.dump().splitlines()) == sorted(wanted.splitlines())
 
@@ -149,10 +149,10 @@ def test_down_asks_the_kernel_and_not_the_event(host: Lab) -> None:
     """A late or repeated event for an interface that has its addresses takes nothing away."""
     assert host.run("start").returncode == 0
     before = host.dump()
-    assert host.run("down", "eth1").returncode == 0
+    assert host.run("follow", "eth1").returncode == 0
     assert host.dump() == before
     host.namespace.ip("-4", "address", "flush", "dev", "eth1")
-    assert host.run("down", "eth1").returncode == 0
+    assert host.run("follow", "eth1").returncode == 0
     assert not [rule for rule in host.rules(4) if _source_of("eth1", rule)]
     assert [rule for rule in host.rules(6) if _source_of("eth1", rule)]
 
@@ -314,9 +314,9 @@ def test_hostile_name_of_an_interface(tmp_path: Path, name: str) -> None:
         assert answer is not None
         assert answer["dev"] == name
         built.down(name)
-        assert built.run("down", name).returncode == 0
+        assert built.run("follow", name).returncode == 0
         built.up(name)
-        assert built.run("up", name).returncode == 0
+        assert built.run("follow", name).returncode == 0
         assert built.run("status").returncode == 0
         assert built.run("stop").returncode == 0
         # The flap moved its multicast route behind the others.

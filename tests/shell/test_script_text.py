@@ -12,20 +12,23 @@ from asymgen.backends import BACKENDS
 from asymgen.commands_text import commands_script
 from asymgen.model import KernelState, Placement, RenderedFile
 from tests.shell.lab import OLD_HOST, SHELLS
-from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, kernel_state, renamed, with_extras
+from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, kernel_state, moving, renamed, with_extras
 
+SHELL_BACKENDS = ("ifupdown", "networkmanager", "sysv")
 HOSTILE = renamed(TWO_SUBNETS, eth0="a;reboot", eth1="x'y\"$(id)`id`")
 STATES = {
     "two-subnets": kernel_state(TWO_SUBNETS, mtu=1400),
     "one-subnet": kernel_state(ONE_SUBNET),
     "extras": with_extras(kernel_state(TWO_SUBNETS)),
     "hostile": kernel_state(HOSTILE),
+    "moving": moving(kernel_state(TWO_SUBNETS)),
 }
 
 
 def _rendered() -> Iterator[tuple[str, RenderedFile]]:
     for label, state in STATES.items():
-        for name, backend in BACKENDS.items():
+        for name in SHELL_BACKENDS:
+            backend = BACKENDS[name]
             for placement in Placement:
                 for host in (HOST, OLD_HOST):
                     for file in backend.render(state, host, placement):
@@ -45,7 +48,10 @@ SCRIPTS = _scripts()
 # The linters take seconds for each: one of each kind, with the plan that has most in it.
 LINTED = (
     "extras-sysv-vendor-3:/etc/init.d/asymgen", "extras-ifupdown-admin-6:/etc/network/if-up.d/asymgen",
-    "extras-ifupdown-vendor-6:/usr/lib/asymgen/routing", "extras-ifupdown-vendor-6:/etc/network/if-up.d/asymgen",
+    "extras-ifupdown-vendor-6:/usr/lib/asymgen/routing-ifupdown",
+    "extras-ifupdown-vendor-6:/etc/network/if-up.d/asymgen",
+    "extras-networkmanager-admin-6:/etc/NetworkManager/dispatcher.d/50-asymgen",
+    "moving-sysv-admin-6:/etc/init.d/asymgen",
     "extras-commands-False-False", "extras-commands-True-True",
 )  # fmt: skip
 

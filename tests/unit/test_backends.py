@@ -6,12 +6,13 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
 
 from asymgen.backends import BACKENDS, choose, ifupdown, networkmanager, shared_files, shell, sysv
 from asymgen.errors import UnsupportedError, UsageError
-from asymgen.model import Capabilities, Fit, Host, ManagedInterface, Managers, Placement
+from asymgen.model import Capabilities, Fit, Host, KernelState, ManagedInterface, Managers, Placement, RenderedFile
 from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, Wire, kernel_state, renamed
 
 STATE = kernel_state(TWO_SUBNETS)
@@ -37,7 +38,7 @@ def test_backends_are_listed_by_their_names() -> None:
     (_host(managed={"eth0": "wicked"}, NetworkManager="1.42.4", wicked=""), "sysv", Fit.INSTALLED),
     (_host(init="sysvinit", networkd=""), "sysv", Fit.INSTALLED),
     (_host(init=""), "ifupdown", Fit.DISTRIBUTION_DEFAULT),
-    (replace(_host(init=""), os_release={"ID": "rocky", "ID_LIKE": "rhel"}), "networkmanager", Fit.DISTRIBUTION_DEFAULT),
+    (replace(_host(init=""), os_release={"ID": "ol", "ID_LIKE": "fedora"}), "networkmanager", Fit.DISTRIBUTION_DEFAULT),
     (replace(_host(init=""), os_release={"ID": "ubuntu", "ID_LIKE": "debian"}), "sysv", Fit.DISTRIBUTION_DEFAULT),
     (_host(init="openrc", ifupdown=""), "ifupdown", Fit.INSTALLED),
 ])  # fmt: skip
@@ -216,6 +217,34 @@ def test_dispatcher_is_enabled_where_the_bus_asks_systemd() -> None:
     enable = ("systemctl", "enable", "NetworkManager-dispatcher.service")
     assert [step.argv for step in networkmanager.activation(_host())] == [enable, (str(networkmanager.MARK), "start")]
     assert len(networkmanager.activation(_host(init="sysvinit"))) == 1
+
+
+def _moving(**changes: Any) -> KernelState:
+    uplinks = tuple(replace(each, uplink=replace(each.uplink, **changes)) for each in STATE.uplinks)
+    return replace(STATE, uplinks=uplinks)
+
+
+def _lease_hooks(state: KernelState, placement: Placement = Placement.ADMIN) -> dict[str, RenderedFile]:
+    files = ifupdown.render(state, HOST, placement)
+    return {str(file.path): file for file in files if "dhc" in str(file.path) or "ppp" in str(file.path)}
+
+
+def test_hooks_of_clients_only_where_addresses_move() -> None:
+    dhcp = {"/etc/dhcp/dhclient-exit-hooks.d/asymgen", "/usr/lib/dhcpcd/dhcpcd-hooks/70-asymgen"}
+    assert _lease_hooks(STATE) == {}
+    assert set(_lease_hooks(_moving(dynamic=True))) == dhcp
+    assert set(_lease_hooks(_moving(gateway=None))) == {"/etc/ppp/ip-up.d/0asymgen", "/etc/ppp/ip-down.d/0asymgen"}
+    packaged = _lease_hooks(_moving(dynamic=True), Placement.VENDOR)
+    assert all("[ -x /usr/lib/asymgen/routing-ifupdown ]" in file.text for file in packaged.values())
+    assert {path for path, file in packaged.items() if file.config} == {"/etc/dhcp/dhclient-exit-hooks.d/asymgen"}
+
+
+def test_two_gateways_of_one_interface_are_not_followed() -> None:
+    """Which of the live addresses is whose cannot be told at run time."""
+    state = _moving(dynamic=True)
+    assert all(shell.moves(state, each.uplink) for each in state.uplinks)
+    twice = replace(state, uplinks=(*state.uplinks, state.uplinks[0]))
+    assert [shell.moves(twice, each.uplink) for each in twice.uplinks] == [False, True, True, True, False]
 
 
 def test_hostname_cannot_leave_its_comment() -> None:

@@ -53,7 +53,10 @@ def test_one_snapshot_is_the_full_report() -> None:
     assert "What is wrong today" in shown.stdout
 
 
-@pytest.mark.parametrize("text", ["{", "[" * 100_000, "{}", '{"links": 5}', ""], ids=lambda text: text[:9])
+DEEP = '{"collected": ' + "[" * 800 + "]" * 800 + "}"  # read by Python's own reader, and too deep to be walked through
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "{}", '{"links": 5}', DEEP, ""], ids=lambda text: text[:9])
 def test_a_bad_file_does_not_stop_the_rest(tmp_path: Path, text: str) -> None:
     bad = bad_file(tmp_path, text)
     shown = asymgen(*many(TWO_SUBNETS, bad, str(tmp_path / "missing.json"), ONE_UPLINK))

@@ -450,3 +450,23 @@ def test_an_ipv4_default_by_an_ipv6_router_is_kept_as_it_is() -> None:
     assert way(mended(host), "198.51.100.10", FAR) == "eth1 via fe80::1"
     [default] = [route for route in lower_for(host).routes if route.table == 2]
     assert route_words(default) == ("default", "via", "inet6", "fe80::1", "dev", "eth1", "table", "2", "proto", "97")
+
+
+@EVERY_LOWERING
+def test_an_uplink_of_the_other_family_is_an_ordinary_interface_in_this_one(can: Capabilities) -> None:
+    """A device group knows no families: eth2 is an uplink for IPv6 and a LAN for IPv4."""
+    host = make_host(
+        {
+            "eth0": ["192.0.2.10/24", "2001:db8:1::10/64"],
+            "eth1": "198.51.100.10/24",
+            "eth2": ["192.168.7.10/24", "2001:db8:2::10/64", "192.0.2.130/28"],
+        },
+        ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9", "default via fe80::1 dev eth0",
+         "default via fe80::2 dev eth2 metric 2048", "10.8.0.0/16 via 192.168.7.1 dev eth2"],
+    )  # fmt: skip
+    routing = mended(host, can)
+    assert way(routing, "192.0.2.10", "192.168.7.77") == "eth2 directly"
+    assert way(routing, "192.0.2.10", "10.8.1.1") == "eth2 via 192.168.7.1"
+    assert way(routing, "198.51.100.10", "10.8.1.1") == "eth2 via 192.168.7.1"
+    assert way(routing, "192.0.2.10", "192.0.2.135") == "eth2 directly", "nested in eth0's own subnet"
+    assert way(routing, "2001:db8:2::10", "2600:4545::45") == "eth2 via fe80::2"

@@ -1,0 +1,49 @@
+"""The promise of routing.md as a function: by which way must an answer leave? Pure.
+
+It knows nothing of rules, tables or groups: what the lowering makes and the kernel does is measured by it.
+"""
+
+from __future__ import annotations
+
+from asymgen.detours import Viewpoint, by_destination
+from asymgen.model import Address, Family, Network, Plan, Uplink
+from asymgen.prefixes import LongestMatch, single_address
+
+Ways = frozenset[tuple[str, "Address | None"]]
+
+
+class Promise:
+    """What the promise says for one family of a plan."""
+
+    def __init__(self, plan: Plan, family: Family) -> None:
+        self._plan = plan
+        self._routes = by_destination(plan.main, family)
+        self._errors = {network for network in plan.main_errors if network.version == family.value}
+        self._longest = LongestMatch([*self._routes, *self._errors])
+
+    def ways(self, uplink: Uplink, destination: Address) -> Ways:
+        """The ways (interface, gateway) that an answer from ``uplink`` may take to ``destination``; more than one
+        for a multipath route, none where an error route of ``main`` decides, as an administrator wants it."""
+        known = self._longest.of(single_address(destination))
+        own = self._own_prefix(uplink, destination)
+        if own is not None and (known is None or known.prefixlen <= own.prefixlen):
+            return frozenset({(uplink.interface, None)})
+        if known in self._errors and known.prefixlen > uplink.family.suppressed_length:
+            return frozenset()
+        return self._by_main(uplink, known)
+
+    def _own_prefix(self, uplink: Uplink, destination: Address) -> Network | None:
+        inside = [prefix for prefix in uplink.prefixes if destination in prefix]
+        return max(inside, key=lambda prefix: prefix.prefixlen, default=None)
+
+    def _by_main(self, uplink: Uplink, known: Network | None) -> Ways:
+        """Where ``main`` knows something better than a default: behind a non-uplink, or through this uplink."""
+        default = frozenset({(uplink.interface, uplink.gateway)})
+        candidates = self._routes.get(known) if known is not None else None
+        if not candidates:
+            return default
+        view = Viewpoint(self._plan, uplink, by_group=False)
+        if not view.leads_to_others(candidates[0]):
+            return frozenset((hop.interface or "", hop.gateway) for hop in candidates[0].nexthops)
+        hop = view.own_hop(candidates)
+        return default if hop is None else frozenset({(uplink.interface, hop.gateway)})

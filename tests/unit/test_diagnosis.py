@@ -1,0 +1,104 @@
+"""The diagnosis is right: its oracle agrees with the hand-written answers of every case, it finds what is wrong
+and only that, and what the plan cannot mend is a list that a person has read."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from asymgen.detection import detect
+from asymgen.diagnosis import find_problems, find_remaining
+from asymgen.lowering import lower
+from asymgen.model import Capabilities, Kept, KernelState
+from asymgen.parse import parse_host
+from asymgen.planner import plan
+from asymgen.promise import Promise
+from tests.case_files import CASES, Case, choices_of
+from tests.hosts import lower_for, make_host, make_link, plan_for
+
+DECIDED_BY_OTHERS = {
+    "admin-from-rules": "an administrator's own from-rule decides for that address",
+    "fwmark-rule": "marked packets",
+    "wg-quick-ahead": "wg-quick's main rule stands before its tunnel and goes on deciding",
+    "tailscale-exit-node": "the tunnel table's own networks go on deciding",
+    "tailscale": "Tailscale's rule stands before ours",
+    "strongswan": "strongSwan's table 220 stands before ours",
+    "uidrange-vpn": "packets of one user",
+}
+"""Cases in which rules of others, which promise 4 leaves alone, answer some questions differently."""
+
+
+OURS = [case for case in CASES if case.name not in DECIDED_BY_OTHERS]
+
+
+@pytest.mark.parametrize("case", OURS, ids=str)
+def test_the_oracle_agrees_with_the_hand_written_answers(case: Case) -> None:
+    found = plan(parse_host(case.snapshot), choices_of(case), Kept())
+    compared = 0
+    for ask in case.expect["asks"]:
+        up = next(
+            (
+                one
+                for one in found.uplinks
+                if one.family in found.active and ask["source"] in [str(a.address) for a in one.addresses]
+            ),
+            None,
+        )
+        plain = not any(key in ask for key in ("mark", "uid", "oif", "iif"))
+        if up is None or not plain or ask["dev"] == "lo" or ask["dev"] is None:
+            continue
+        via = None if ask["via"] is None else ipaddress.ip_address(ask["via"])
+        ways = Promise(found, up.family).ways(up, ipaddress.ip_address(ask["destination"]))
+        assert ways in (frozenset({(ask["dev"], via)}), frozenset()), ask["reason"]
+        compared += 1
+    assert compared > 0 or case.expect["nothing_to_do"]
+
+
+@pytest.mark.parametrize("case", OURS, ids=str)
+def test_what_a_plan_does_not_mend_is_known(case: Case) -> None:
+    host = parse_host(case.snapshot)
+    found = plan(host, choices_of(case), Kept())
+    assert find_remaining(host, found, lower(found, Capabilities())) == ()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.expect["nothing_to_do"]], ids=str)
+def test_something_is_wrong_before(case: Case) -> None:
+    host = parse_host(case.snapshot)
+    assert find_problems(host, plan(host, choices_of(case), Kept())) != ()
+
+
+def test_no_false_alarm_on_a_host_with_a_bridge_and_a_lan() -> None:
+    host = make_host(
+        {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", "docker0": "172.17.0.1/16", "lan0": "10.0.0.1/24"},
+        ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9"],
+    )
+    found = plan_for(host)
+    asked = {str(problem.destination) for problem in find_problems(host, found)}
+    assert not asked & {"172.17.0.1", "10.0.0.1"}, "the host's own addresses"
+    assert find_remaining(host, found, lower_for(host)) == ()
+
+
+def test_an_unmended_answer_is_a_note_and_names_both_ways() -> None:
+    host = make_host(
+        {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", "tnl0": make_link("tnl0", "10.8.0.2/24", kind="tun")},
+        ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9"],
+    )
+    found = plan_for(host)
+    problems = find_remaining(host, found, KernelState((), (), ()))
+    assert {(str(one.source), one.actual, one.expected) for one in problems} >= {
+        ("198.51.100.10", "eth0 via 192.0.2.1", "eth1 via 198.51.100.1")
+    }
+
+
+@pytest.mark.parametrize("name", sorted(DECIDED_BY_OTHERS))
+def test_exceptions_are_cases(name: str) -> None:
+    assert name in {case.name for case in CASES}
+
+
+def test_detect_reports_what_the_diagnosis_found() -> None:
+    case = next(case for case in CASES if case.name == "two-subnets")
+    host = parse_host(case.snapshot)
+    detection = detect(host, choices_of(case), Kept())
+    assert detection.problems == find_problems(host, detection.plan) != ()
+    assert detection.remaining == ()
