@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from asymgen.errors import InputError, UsageError
-from asymgen.model import Address, Choices, Family
+from asymgen.model import Address, Choices, Family, Link
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -72,7 +72,7 @@ def merge_options(lasting: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
         if key in LISTS:
             named = {_interface(text) for text in value}
             merged[key] = [*(text for text in lasting.get(key, ()) if _interface(text) not in named), *value]
-        elif value not in (None, False):
+        elif value is not None and value is not False:
             merged[key] = value
     for added, removed in (("uplink", "exclude"), ("exclude", "uplink")):
         merged[removed] = [name for name in merged.get(removed, ()) if name not in given.get(added, ())]
@@ -139,16 +139,35 @@ def _gateways(texts: Iterable[str]) -> dict[str, tuple[Address, ...]]:
     return gateways
 
 
-def check_against_host(choices: Choices, names: Iterable[str]) -> None:
-    """Every interface that a choice names must be there. Raises UsageError naming those that are."""
-    present = list(names)
-    asked = {
+def missing_interfaces(choices: Choices, links: Iterable[Link]) -> tuple[str, ...]:
+    """The interfaces that ``choices`` name and the host does not have."""
+    present = {link.name for link in links}
+    named = (name for interfaces in _named(choices).values() for name in interfaces)
+    return tuple(dict.fromkeys(name for name in named if name not in present))
+
+
+def _named(choices: Choices) -> dict[str, Iterable[str]]:
+    return {
         "--gateway": choices.gateways, "--uplink": choices.uplinks, "--exclude": choices.excluded,
         "--network-file": choices.network_files, "--backend": [name for name in choices.backends if name],
     }  # fmt: skip
-    for option, interfaces in asked.items():
+
+
+def check_against_host(choices: Choices, links: Iterable[Link]) -> None:
+    """What the command line names must be there, and a gateway must be somebody else. Raises UsageError."""
+    links = tuple(links)
+    present = [link.name for link in links]
+    for option, interfaces in _named(choices).items():
         for interface in interfaces:
             if interface not in present:
                 known = ", ".join(name for name in present if name != "lo")
                 raise UsageError(f"{option} names interface {interface!r}, which this host does not have",
                                  hint=f"its interfaces: {known}")  # fmt: skip
+    own = {address.address: link.name for link in links for address in link.addresses}
+    for interface, gateways in choices.gateways.items():
+        for gateway in gateways:
+            if gateway in own:
+                raise UsageError(
+                    f"--gateway {interface}={gateway}: that is this host's own address, on {own[gateway]}",
+                    hint="wanted: the router's address",
+                )

@@ -66,7 +66,9 @@ def detect(host: Host, choices: Choices, kept: Kept) -> Detection:
     host = _with_network_files(host, choices.network_files)
     plan = make_plan(host, choices, kept)
     if plan.nothing_to_do:
-        return Detection(host, plan, KernelState((), (), ()), (), (), (), (), plan.notes)
+        # What was given or numbered once outlives an uplink that is away for the moment.
+        lasting = (render_plan(plan),) if kept.numbers or kept.gateways else ()
+        return Detection(host, plan, KernelState((), (), ()), (), (), (), lasting, plan.notes)
     uses = _choose_backends(host, plan, choices.backends)
     states = {use.name: _state_for(plan, _capabilities(host, use, uses), use, uses=uses) for use in uses}
     state = _joined(plan, states.values())

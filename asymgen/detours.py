@@ -20,8 +20,9 @@ class Detours:
     """What T needs beside the uplink's own prefixes and its default.
 
     ``routes`` are the detours with their next hops; ``uncaught`` the networks among them that the
-    group would not have caught; ``hidden`` networks that the group hides although no uplink is there; ``left_to_main`` networks whose best route leads elsewhere: through
-    a non-uplink, through this uplink itself, or into an error.
+    group would not have caught; ``hidden`` networks that the group hides although no uplink is there;
+    ``left_to_main`` networks whose best route leads elsewhere: through a non-uplink, through this uplink
+    itself, or into an error.
     """
 
     uplink: Uplink

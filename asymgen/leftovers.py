@@ -6,12 +6,14 @@ the plan file, which holds their former values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asymgen.iproute2 import rule_words
-from asymgen.model import PROTOCOL, GroupMember, Host, Kept, Plan, Route, Rule, Sysctl
+from asymgen.model import PROTOCOL, GroupMember, Host, Kept, KernelState, Route, Rule, Sysctl
 from asymgen.numbers import is_ours
+
+NOTHING = KernelState((), (), ())
 
 
 @dataclass(frozen=True)
@@ -28,36 +30,35 @@ class Leftovers:
         return not (self.rules or self.routes or self.groups or self.sysctls)
 
 
-def find_stale(host: Host, kept: Kept, *, rules: Iterable[Rule], routes: Iterable[Route]) -> Leftovers:
-    """What of ours ``host`` holds beside ``rules`` and ``routes``, the plan's own: of an earlier plan."""
-    wanted = {(rule.family, rule_words(rule)) for rule in rules}
-    kept_routes = {(route.family, route.table, route.type, route.destination) for route in routes}
+def find_leftovers(host: Host, kept: Kept, *, wanted: KernelState = NOTHING) -> Leftovers:
+    """Everything of ours that ``host`` holds and ``wanted`` does not: what an earlier plan put there."""
+    rules = {(rule.family, rule_words(rule, protocol=False)) for rule in wanted.rules}
+    routes = {(route.family, route.table, route.type, route.destination) for route in wanted.routes}
+    ours = tuple(rule for rule in host.rules if is_ours(rule, kept))
     return Leftovers(
-        rules=tuple(
-            rule for rule in host.rules if is_ours(rule, kept) and (rule.family, rule_words(rule)) not in wanted
-        ),
+        rules=tuple(rule for rule in ours if (rule.family, rule_words(rule, protocol=False)) not in rules),
         routes=tuple(
             route
             for route in host.routes
-            if route.protocol == PROTOCOL
-            and (route.family, route.table, route.type, route.destination) not in kept_routes
+            if route.protocol == PROTOCOL and (route.family, route.table, route.type, route.destination) not in routes
         ),
-        groups=(),
-        sysctls=(),
+        groups=tuple(_groups(host, kept, ours, wanted=wanted)),
+        sysctls=tuple(_sysctls(host, kept, wanted=wanted)),
     )
 
 
-def find_leftovers(host: Host, plan: Plan, kept: Kept) -> Leftovers:
-    """Everything of ours that ``host`` holds. ``plan`` names the settings whose values are ours."""
-    rules = tuple(rule for rule in host.rules if is_ours(rule, kept))
-    groups = {rule.suppress_group for rule in rules if rule.suppress_group is not None} | set(kept.groups or ())
-    return Leftovers(
-        rules=rules,
-        routes=tuple(route for route in host.routes if route.protocol == PROTOCOL),
-        groups=tuple(GroupMember(link.name, link.group) for link in host.links if link.group and link.group in groups),
-        sysctls=tuple(
-            setting
-            for setting in plan.sysctls
-            if setting.key in kept.sysctls_before and host.sysctls.get(setting.key) == setting.value != setting.before
-        ),
-    )
+def _groups(host: Host, kept: Kept, ours: tuple[Rule, ...], *, wanted: KernelState) -> Iterator[GroupMember]:
+    """Interfaces that are still in a group of ours: the guard would hide their networks."""
+    groups = {rule.suppress_group for rule in ours if rule.suppress_group is not None} | set(kept.groups or ())
+    members = {member.interface for member in wanted.groups}
+    for link in host.links:
+        if link.group and link.group in groups and link.name not in members:
+            yield GroupMember(link.name, link.group)
+
+
+def _sysctls(host: Host, kept: Kept, *, wanted: KernelState) -> Iterator[Sysctl]:
+    keys = {setting.key for setting in wanted.sysctls}
+    for key, before in kept.sysctls_before.items():
+        live = host.sysctls.get(key)
+        if key not in keys and live is not None and live != before:
+            yield Sysctl(key, live, before, "set by an earlier plan")

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asymgen.errors import UnsupportedError
-from asymgen.model import PROTOCOL, TABLE_LOCAL, TABLE_MAIN, Host, Kept, Numbers, Rule, RuleAction
+from asymgen.model import PROTOCOL, RESERVED_TABLES, TABLE_LOCAL, TABLE_MAIN, Host, Kept, Numbers, Rule, RuleAction
 from asymgen.uplinks import Candidate
 
 PRIORITY_BASE = 32000
@@ -20,7 +20,6 @@ PRIORITIES_EACH = 10
 """Priorities that one uplink reserves: P+0 to P+4 are used, the rest is room."""
 
 TABLE_BASE = 1
-RESERVED_TABLES = frozenset({0, 253, 254, 255})
 GROUP_BASE = 9700
 UNKNOWN, STATIC = 0, 4
 """rtnetlink protocols: none was shown (kernel before 4.17); "by an administrator's configuration"."""

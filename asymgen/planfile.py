@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 from asymgen import __version__
 from asymgen.errors import InputError
-from asymgen.model import Address, Host, Kept, Numbers, Plan, RenderedFile
+from asymgen.model import RESERVED_TABLES, Address, Host, Kept, Numbers, Plan, RenderedFile
 
 PLAN_PATH = PurePosixPath("/etc/asymgen/plan.json")
 SCHEMA = 1
@@ -87,10 +87,13 @@ def read_kept(text: str, host: Host, origin: str) -> tuple[Kept, str]:
             "numbers are chosen anew"
         )
     groups = tuple(_value(document, "groups", list, origin))
-    if len(groups) not in (0, 2) or not all(isinstance(group, int) and group > 0 for group in groups):
-        raise InputError(f"{origin}: key 'groups' is {groups!r}, wanted two numbers", hint=HINT)
+    whole = all(isinstance(group, int) and not isinstance(group, bool) and group > 0 for group in groups)
+    if len(groups) not in (0, 2) or not whole or len(set(groups)) != len(groups):
+        raise InputError(f"{origin}: key 'groups' is {groups!r}, wanted two different numbers", hint=HINT)
+    numbers = tuple(_numbers(item, origin) for item in _value(document, "numbers", list, origin))
+    _refuse_twins(numbers, origin)
     return Kept(
-        numbers=tuple(_numbers(item, origin) for item in _value(document, "numbers", list, origin)),
+        numbers=numbers,
         groups=(groups[0], groups[1]) if groups else None,
         sysctls_before=_strings(_value(document, "sysctls_before", dict, origin), origin),
         gateways={
@@ -120,14 +123,28 @@ def _value(document: Mapping[str, Any], key: str, kind: type, origin: str) -> An
     return value
 
 
+def _refuse_twins(numbers: Sequence[Numbers], origin: str) -> None:
+    for key in ("table", "priority"):
+        values = [getattr(each, key) for each in numbers]
+        if len(set(values)) != len(values):
+            raise InputError(f"{origin}: two interfaces have one {key}: {values}", hint=HINT)
+
+
+def _in_range(item: Mapping[str, Any], key: str, allowed: range, *, origin: str) -> int:
+    value = _value(item, key, int, origin)
+    if isinstance(value, bool) or value not in allowed or (key == "table" and value in RESERVED_TABLES):
+        raise InputError(f"{origin}: key {key!r} is {value!r}, wanted a free number below {allowed[-1] + 1}", hint=HINT)
+    return int(value)
+
+
 def _numbers(item: Any, origin: str) -> Numbers:
     if not isinstance(item, dict):
         raise InputError(f"{origin}: key 'numbers' holds {item!r}, wanted an object", hint=HINT)
     vlan = item.get("vlan_id")
     return Numbers(
         interface=_value(item, "interface", str, origin),
-        table=_value(item, "table", int, origin),
-        priority=_value(item, "priority", int, origin),
+        table=_in_range(item, "table", range(1, 1 << 32), origin=origin),
+        priority=_in_range(item, "priority", range(1, 32766), origin=origin),
         gateways=tuple(_address(text, origin) for text in _value(item, "gateways", list, origin)),
         mac=_value(item, "mac", str, origin),
         kind=_value(item, "kind", str, origin),

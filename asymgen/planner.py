@@ -79,7 +79,7 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
         main_errors=error_networks(host, active),
         local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
         notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards)),
-        kept=_to_keep(numbers, groups, sysctls, choices, kept),
+        kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices),
     )  # fmt: skip
 
 
@@ -154,8 +154,14 @@ def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards:
         link = host.link(uplink.interface)
         if link is not None and not uplink.grouped:
             notes.append(f"{uplink.interface} is in device group {link.group} of somebody else and stays there")
-        if uplink.prefixes and any(p.prefixlen == p.max_prefixlen for p in uplink.prefixes) and uplink.onlink:
+        if uplink.onlink:
             notes.append(f"{uplink.interface}: gateway {uplink.gateway} is on-link, in no subnet of the interface")
+        strangers = [route for route in host.routes if route.table == uplink.table and route.protocol != PROTOCOL]
+        if strangers:
+            notes.append(
+                f"table {uplink.table} of {uplink.interface} also holds {strangers[0].destination}, a route of "
+                "somebody else; --table-base moves ours away"
+            )
     if choices.ahead or any(link.kind == "wireguard" for link in host.links):
         notes.append(
             "a tool that adds rules without a priority (wg-quick does) puts them ahead of all others: "
@@ -165,13 +171,21 @@ def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards:
 
 
 def _to_keep(
-    numbers: dict[Candidate, Numbers], groups: tuple[int, int], sysctls: Sequence[Sysctl], choices: Choices, kept: Kept
+    host: Host,
+    kept: Kept,
+    *,
+    numbers: dict[Candidate, Numbers],
+    groups: tuple[int, int],
+    sysctls: Sequence[Sysctl],
+    choices: Choices,
 ) -> Kept:
-    """Numbers in use now, plus those of interfaces that are away for the moment."""
+    """Numbers in use now, plus those of interfaces that are away for the moment; settings of now, plus those of
+    an earlier plan that are not restored yet."""
     now = tuple(dict.fromkeys(numbers.values()))
     used = {number.table for number in now} | {number.priority for number in now}
     away = tuple(old for old in kept.numbers if not {old.table, old.priority} & used)
-    before = {setting.key: setting.before for setting in sysctls}
+    unrestored = {key: old for key, old in kept.sysctls_before.items() if host.sysctls.get(key) not in (None, old)}
+    before = {**unrestored, **{setting.key: setting.before for setting in sysctls}}
     return replace(
         kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways}
     )

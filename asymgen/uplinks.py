@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from asymgen.model import (
@@ -227,22 +227,29 @@ def _routed_way(route: Route, hop: NextHop, interface: str) -> Way:
 
 
 def _add_shared_gateways(
-    links: Iterable[Link], ways: dict[str, list[Way]], *, given: dict[str, tuple[Address, ...]]
+    links: Sequence[Link], ways: dict[str, list[Way]], *, given: dict[str, tuple[Address, ...]]
 ) -> None:
-    """Step 3: a router that another uplink uses, if it lies inside this link's own prefix."""
+    """Step 3: two links on one subnet, one router. A wider prefix around the router's is another matter: nobody
+    there need answer ARP for it."""
     known = [way for found in ways.values() for way in found if way.gateway is not None]
     # The order of links is that of their making: it must not decide which of two routers is taken.
     known.sort(key=lambda way: (way.rank, natural(way.interface)))
+    own = {(link.name, family): connected(link, family) for link in links for family in Family}
     for link in links:
         for family in Family:
             if any(way.family is family for way in ways[link.name]) or given.get(link.name) == ():
                 continue
-            networks = [address.network for address in usable_addresses(link, family)]
             for way in known:
-                if way.family is family and any(way.gateway in network for network in networks):
+                shared = own[link.name, family] & own[way.interface, family]
+                if way.family is family and any(way.gateway in network for network in shared):
                     found = f"the gateway of {way.interface}, which lies in {link.name}'s own subnet"
                     ways[link.name].append(Way(link.name, family, way.gateway, found, rank=1 << 34))
                     break
+
+
+def connected(link: Link, family: Family) -> set[Network]:
+    """The subnets of a link's usable addresses."""
+    return {address.network for address in usable_addresses(link, family)}
 
 
 def _add_fallbacks(host: Host, link: Link, found: list[Way], kept: Kept) -> None:

@@ -53,11 +53,12 @@ def _route_settings(route: Route, *, leased: bool) -> Iterator[tuple[str, str]]:
 
 
 def _hop_settings(route: Route, hop: NextHop, *, leased: bool) -> Iterator[tuple[str, str]]:
-    if leased:
-        yield "Gateway", _LEASED[route.family]
-    elif hop.gateway is not None:
-        yield "Gateway", str(hop.gateway)
-    if hop.onlink:
+    if hop.gateway is None:
+        return
+    yield "Gateway", _LEASED[route.family] if leased else str(hop.gateway)
+    if hop.onlink or not leased:
+        # networkd counts our prefix in T as proof that the gateway can be reached, also when the kernel has just
+        # dropped it with the link; the refused route would fail the whole interface (tried: 252, a short flap).
         yield "GatewayOnLink", "yes"
 
 

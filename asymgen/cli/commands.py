@@ -10,7 +10,7 @@ from asymgen.backends.shell import capabilities
 from asymgen.cli.inputs import read_input
 from asymgen.cli.options import CHOICES, INPUT, add_options
 from asymgen.commands_text import commands_script
-from asymgen.leftovers import find_stale
+from asymgen.leftovers import find_leftovers
 from asymgen.lowering import lower
 from asymgen.planner import plan as make_plan
 from asymgen.report import printable
@@ -32,6 +32,10 @@ def command(*, undo: bool, **parameters: Any) -> None:
     state = lower(plan, can)
     for note in (*plan.notes, *state.notes):
         click.echo(printable(f"note: {note}"), err=True)
-    stale = find_stale(source.host, source.kept, rules=state.rules, routes=state.routes)
+    for one in plan.unresolved:
+        click.echo(printable(f"unresolved: {one.interface}, IPv{one.family.value}: {one.why}"), err=True)
+    if plan.nothing_to_do:
+        click.echo("nothing to do: fewer than two uplinks, and no tunnel that takes replies away", err=True)
+    stale = find_leftovers(source.host, source.kept, wanted=state)
     script = commands_script(state, undo=undo, protocol=can.rule_protocol, stale=stale)
     click.echo(script.encode("utf-8", errors="surrogateescape"), nl=False)

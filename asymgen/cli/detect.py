@@ -14,10 +14,12 @@ from asymgen.backends import BACKENDS, networkd
 from asymgen.changes import Changes
 from asymgen.cli import outcome
 from asymgen.cli.inputs import Input, read_input
+from asymgen.cli.itself import itself
 from asymgen.cli.many import report_many
-from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_options
+from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_options, repeated_choices
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
+from asymgen.leftovers import find_leftovers
 from asymgen.report import printable, to_text
 from asymgen.system.files import Written
 from asymgen.system.texts import is_superuser
@@ -53,14 +55,27 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
         assert source.root is not None  # noqa: S101 - _refuse_contradictions saw to it
         written = outcome.write(source, detection, root=source.root, force=force)
         document = form == "json"
-        click.echo(_as_json(detection, written.changes) if document else _what_was_written(source, detection, written))
+        text = (
+            _as_json(detection, written.changes)
+            if document
+            else _what_was_written(source, detection, written, parameters)
+        )
+        click.echo(text)
         return
     changes = outcome.preview_of(source, detection, force=force)
     click.echo(_as_json(detection, changes) if form == "json" else to_text(detection, changes), nl=form == "json")
-    if check and (changes.pending or detection.problems):
+    if check:
+        _tell_differences(source, detection, changes)
+
+
+def _tell_differences(source: Input, detection: Detection, changes: Changes) -> None:
+    stale = find_leftovers(source.host, source.kept, wanted=detection.state)
+    if changes.pending or detection.problems or not stale.is_empty:
+        old = "" if stale.is_empty else ", and an earlier plan's rules or settings in the kernel"
+        step = "detect --write` writes the files" if changes.pending else "commands | sh` puts the kernel right"
         raise DifferencesFoundError(
-            f"{len(detection.problems)} wrong answers, {len(changes.pending)} files to be written",
-            hint="`asymgen detect --write` writes them",
+            f"{len(detection.problems)} wrong answers, {len(changes.pending)} files to be written{old}",
+            hint=f"`{itself()} {step}",
         )
 
 
@@ -74,35 +89,35 @@ def _refuse_contradictions(parameters: dict[str, Any], *, write: bool, check: bo
             hint="name a directory for them: --root DIR",
         )
     if write and not is_superuser() and Path(root or "/").resolve() == Path("/"):
-        itself = [str(Path(sys.argv[0]).resolve()), *sys.argv[1:]]
-        raise UnsupportedError("writing below / needs root", hint=f"run: sudo {shlex.join(itself)}")
+        raise UnsupportedError("writing below / needs root", hint=f"run: sudo {itself()} {shlex.join(sys.argv[1:])}")
 
 
 def _as_json(detection: Detection, changes: Changes) -> str:
     return json.dumps(outcome.document_of(detection, changes), indent=2, ensure_ascii=True)
 
 
-def _what_was_written(source: Input, detection: Detection, written: Written) -> str:
+def _what_was_written(source: Input, detection: Detection, written: Written, parameters: dict[str, Any]) -> str:
     pending = written.changes.pending
     lines = [f"{change.action.value} {change.path}: {change.why}" for change in pending]
     lines += [f"backup of {path}: {backup}" for path, backup in written.backups]
     if not pending:
         lines.append("nothing to write: every file is as it should be" if detection.files else "nothing to do")
+    lines += [f"unresolved: {one.interface}, IPv{one.family.value}: {one.why}" for one in detection.plan.unresolved]
     lines += [f"note: {note}" for note in detection.notes]
-    if detection.files:
-        lines += ["", *_next_steps(source, detection)]
+    if (pending and detection.plan.nothing_to_do) or detection.backends:
+        lines += ["", *_next_steps(source, detection, parameters)]
     return printable("\n".join(lines))
 
 
-def _next_steps(source: Input, detection: Detection) -> list[str]:
+def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any]) -> list[str]:
     """What a person types next; safe over SSH, since no interface goes down."""
     if source.root != Path("/"):
         return [f"The files lie below {source.root}; they take effect on the host that they are for."]
     steps = []
     # systemd-networkd sets rules of its own protocol: those of `commands` would stand beside them.
     if any(use.name != networkd.NAME for use in detection.backends):
-        itself = shlex.quote(str(Path(sys.argv[0]).resolve()))
-        steps.append((f"{itself} commands | sh", "put it into the running kernel now"))
+        words = " ".join([itself(), "commands", *map(shlex.quote, repeated_choices(parameters))])
+        steps.append((f"{words} | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
     heading = "The running network is untouched. Next, as root, safe over SSH:"

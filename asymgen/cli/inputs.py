@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from asymgen.choices import check_against_host, merge_options, parse_choices, read_toml
+from asymgen.choices import check_against_host, merge_options, missing_interfaces, parse_choices, read_toml
 from asymgen.cli.options import given_choices
 from asymgen.errors import InputError, UsageError
 from asymgen.model import Choices, Host, Kept
@@ -46,15 +46,30 @@ def read_input(parameters: dict[str, Any]) -> Input:
 
 def input_of(host: Host, parameters: dict[str, Any], *, root: Path | None) -> Input:
     """The input for ``host``, whose tree is below ``root``. Raises InputError and UsageError."""
+    given = given_choices(parameters)
+    check_against_host(parse_choices(merge_options({}, given)), host.links)
     lasting = {} if root is None else _read_lasting(root)
-    choices = parse_choices(merge_options(lasting, given_choices(parameters)))
-    check_against_host(choices, (link.name for link in host.links))
-    directory = parameters.get("plan")
-    plan_path = Path(directory) / plan_file_name(host.hostname) if directory else None
+    choices = parse_choices(merge_options(lasting, given))
+    notes = [f"{TOML_PATH} names {name}, which is not there now" for name in missing_interfaces(choices, host.links)]
+    plan_path = _plan_path(parameters.get("plan"), host)
     kept, note = _read_kept(host, root, plan_path)
-    if note:
-        host = replace(host, notes=(*host.notes, note))
-    return Input(host, choices, kept, root, plan_path)
+    notes += [note] if note else []
+    return Input(replace(host, notes=(*host.notes, *notes)), choices, kept, root, plan_path)
+
+
+def read_without_choices(root: Path) -> Input:
+    """The live host with what is kept for it: enough to take everything away, whatever asymgen.toml says."""
+    host = read_host(None, None)
+    kept, _ = _read_kept(host, root, None)
+    return Input(host, Choices(), kept, root, None)
+
+
+def _plan_path(directory: str | None, host: Host) -> Path | None:
+    if directory is None:
+        return None
+    if not Path(directory).is_dir():
+        raise InputError(f"--plan {directory}: there is no such directory", hint="make it first, or name another")
+    return Path(directory) / plan_file_name(host.hostname)
 
 
 def root_of(parameters: dict[str, Any]) -> Path | None:
@@ -93,7 +108,12 @@ def _read_standard_input() -> str:
 def _read_lasting(root: Path) -> dict[str, Any]:
     path = root / TOML_PATH.relative_to("/")
     text = read_text(path)
-    return {} if text is None else read_toml(text, str(path))
+    lasting = {} if text is None else read_toml(text, str(path))
+    try:
+        parse_choices(lasting)
+    except UsageError as error:
+        raise InputError(f"{path}: {error.message}", hint=error.hint) from error
+    return lasting
 
 
 def _read_kept(host: Host, root: Path | None, plan_path: Path | None) -> tuple[Kept, str]:

@@ -63,3 +63,16 @@ def given_choices(parameters: dict[str, Any]) -> dict[str, Any]:
     single = ("rule-by", "ahead", "arp", "fail-closed", "table-base", "priority-base", "family")
     lists = {name: parameters.get(name.replace("-", "_"), ()) for name in LISTS}
     return {**lists, **{name: parameters.get(name.replace("-", "_")) for name in single}}
+
+
+def repeated_choices(parameters: dict[str, Any]) -> list[str]:
+    """The CHOICES of this call as words, for a command that shall plan the same."""
+    words: list[str] = []
+    given = {name: value for name, value in given_choices(parameters).items() if name != "backend"}
+    for name, value in {**given, "plan": parameters.get("plan")}.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
+            for each in value if isinstance(value, tuple) else (value,):
+                words += [f"--{name}", str(each)]
+    return words

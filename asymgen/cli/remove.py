@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from asymgen.backends import BACKENDS
 from asymgen.backends.base import Backend
 from asymgen.backends.shell import capabilities
-from asymgen.cli.inputs import Input, read_input
+from asymgen.cli.inputs import Input, read_without_choices
+from asymgen.cli.itself import itself
 from asymgen.cli.options import ROOT, add_options
 from asymgen.commands_text import commands_script
 from asymgen.errors import CommandFailedError, UnsupportedError
 from asymgen.leftovers import Leftovers, find_leftovers
 from asymgen.model import Command, Host
-from asymgen.planner import plan as make_plan
 from asymgen.report import printable
 from asymgen.system.commands import Runner
 from asymgen.system.files import read_manifest, remove_all
@@ -38,7 +37,7 @@ def command(*, root: str | None, force: bool) -> None:
     place = Path(root or "/")
     is_live = place.resolve() == Path("/")
     if is_live and not is_superuser():
-        raise UnsupportedError("removing from / needs root", hint="run: sudo asymgen remove")
+        raise UnsupportedError("removing from / needs root", hint=f"run: sudo {itself()} remove")
     used = _used_backends(place)
     if is_live:
         _leave_the_kernel(place, used)
@@ -62,21 +61,20 @@ def _used_backends(root: Path) -> list[Backend]:
 
 
 def _live_host(root: Path) -> Host:
-    return read_input({"root": str(root)}).host
+    return read_without_choices(root).host
 
 
 def _leave_the_kernel(root: Path, used: Iterable[Backend]) -> None:
     """Stop what the written files started, then take out whatever is left of ours."""
-    parameters: dict[str, Any] = {"root": str(root)}
-    source = read_input(parameters)
+    source = read_without_choices(root)
     run = Runner()
     _run_steps(run, [step for backend in used for step in backend.deactivation(source.host)])
-    again = read_input(parameters)
+    again = read_without_choices(root)
     leftovers = _leftovers(again)
     if not leftovers.is_empty:
         script = commands_script(leftovers, undo=True, protocol=capabilities(again.host).rule_protocol)
         run.run(["sh"], input=script)
-    remaining = _leftovers(read_input(parameters))
+    remaining = _leftovers(read_without_choices(root))
     if not remaining.is_empty:
         raise CommandFailedError("not everything could be taken out of the kernel", hint="see `ip rule`, `ip route`")
     if again.host.reader == "netifaces":
@@ -86,7 +84,7 @@ def _leave_the_kernel(root: Path, used: Iterable[Backend]) -> None:
 
 
 def _leftovers(source: Input) -> Leftovers:
-    return find_leftovers(source.host, make_plan(source.host, source.choices, source.kept), source.kept)
+    return find_leftovers(source.host, source.kept)
 
 
 def _run_steps(run: Runner, steps: Iterable[Command]) -> None:

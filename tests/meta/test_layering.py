@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "planner": (("planner", "uplinks", "sources", "numbers", "foreign", "settings"), ("vocabulary", "words")),
     "planfile": (("planfile",), ("vocabulary",)),
     "lowering": (("lowering", "detours"), ("vocabulary", "words", "planner")),
-    "diagnosis": (("diagnosis",), ("vocabulary", "words", "lookup", "planner")),
+    "diagnosis": (("diagnosis", "promise"), ("vocabulary", "words", "lookup", "planner", "lowering")),
     "templating": (("templating", "quoting"), ("vocabulary",)),
     "backends": (("backends", "backends.*", "commands_text"), ("vocabulary", "words", "templating")),
     "changes": (("changes", "manifest"), ("vocabulary",)),

@@ -70,7 +70,8 @@ def test_detect_write_load_and_remove(live: LiveHost) -> None:
 
     written = live.shell(f"asymgen detect {options} --write && asymgen commands | sh")
     assert written.returncode == 0, written.stderr
-    assert "commands | sh   # put it into the running kernel now" in written.stdout
+    steps = f"commands {' '.join(GATEWAYS)} | sh   # put it into the running kernel now"
+    assert steps in written.stdout, "the printed step plans what was written"
     assert all(lab.pings(address) for address in SECOND)
     checked = live.shell("asymgen detect --check --backend sysv")
     assert checked.returncode == 0, f"the plan file keeps the gateways\n{checked.stdout}{checked.stderr}"

@@ -176,6 +176,19 @@ def test_commands_of_another_plan_take_the_old_ones_away(lab: PacketLab) -> None
     assert_promise(lab)
 
 
+def test_a_former_uplink_leaves_its_device_group(lab: PacketLab) -> None:
+    """Else the guard would go on hiding the networks behind it."""
+    lab.host.ip("link", "add", "eth2", "type", "veth", "peer", "name", "eth2-out")
+    lab.host.ip("address", "add", "203.0.113.10/26", "dev", "eth2")
+    for link in ("eth2", "eth2-out"):
+        lab.host.ip("link", "set", link, "up")
+    load(lab.host, "--gateway", "eth2=203.0.113.1")
+    assert device(lab.host, "203.0.113.44", FIRST[0]) == "eth0"
+    load(lab.host, "--gateway", "eth2=none")
+    assert "('eth2', 'default')" in everything(lab.host)
+    assert device(lab.host, "203.0.113.44", FIRST[0]) == "eth2"
+
+
 def everything(host: Namespace) -> str:
     """All rules, routes of all tables and device groups, as text."""
     parts = [host.ip(version, kind, *rest) for version in ("-4", "-6")

@@ -152,7 +152,7 @@ def test_group_rules_and_routes() -> None:
         "[RoutingPolicyRule]\nPriority=32012\nFrom=198.51.100.0/24\nIncomingInterface=lo\nTable=254\n"
         "SuppressPrefixLength=7\nSuppressInterfaceGroup=7\n" in text
     )
-    assert "[Route]\nDestination=::/0\nGateway=fe80::1\nTable=2\nProtocol=97\n" in text
+    assert "[Route]\nDestination=::/0\nGateway=fe80::1\nGatewayOnLink=yes\nTable=2\nProtocol=97\n" in text
     assert "192.0.2" not in text, "the other uplink's part is in its own file"
 
 

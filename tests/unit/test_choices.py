@@ -10,6 +10,7 @@ import pytest
 from asymgen.choices import TYPES, check_against_host, merge_options, parse_choices, read_toml
 from asymgen.errors import InputError, UsageError
 from asymgen.model import Family
+from tests.hosts import make_link
 
 EVERY_KEY = """
 gateway = ["eth1=198.51.100.1", "eth1=2001:db8::1", "eth2=none"]
@@ -108,5 +109,16 @@ def test_an_interface_name_may_hold_an_equals_sign() -> None:
 def test_an_interface_that_is_not_there_is_named_with_those_that_are(option: str) -> None:
     value = {"gateway": "eth7=192.0.2.1", "network-file": "eth7=x.network", "backend": "eth7=sysv"}.get(option, "eth7")
     with pytest.raises(UsageError, match=f"--{option} names interface 'eth7'") as caught:
-        check_against_host(parse_choices({option: [value]}), ["lo", "eth0", "eth1"])
+        check_against_host(parse_choices({option: [value]}), [make_link(name) for name in ("lo", "eth0", "eth1")])
     assert caught.value.hint == "its interfaces: eth0, eth1"
+
+
+def test_a_gateway_must_be_somebody_else() -> None:
+    links = [make_link("eth0", "192.0.2.10/24"), make_link("eth1", "198.51.100.10/24")]
+    with pytest.raises(UsageError, match="own address, on eth1"):
+        check_against_host(parse_choices({"gateway": ["eth1=198.51.100.10"]}), links)
+
+
+def test_zero_is_a_number_that_was_given() -> None:
+    with pytest.raises(UsageError, match="--table-base 0"):
+        parse_choices(merge_options({}, {"table-base": 0}))

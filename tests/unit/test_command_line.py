@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -130,6 +131,9 @@ def test_the_files_of_an_uplink_that_went_away_go_as_well(tmp_path: Path) -> Non
     fewer = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path), "--exclude", "eth1", "--write")
     assert fewer.returncode == 0
     assert "delete /etc/network/if-up.d/asymgen" in fewer.stdout
+    files = [path for path, (mode, _) in tree_of(tmp_path).items() if stat.S_ISREG(mode)]
+    assert files == ["etc/asymgen/plan.json", "var/lib/asymgen/manifest.json"], "its numbers wait for it"
+    assert asymgen("remove", "--root", str(tmp_path)).returncode == 0
     assert tree_of(tmp_path) == {}
 
 
@@ -232,8 +236,43 @@ def test_writing_without_root_rights_gives_the_whole_command(tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 3, done.stderr
     assert "needs root" in done.stderr
-    assert f"run: sudo {script}" in done.stderr
+    assert f"run: sudo {script} detect" in done.stderr
     assert "detect --write --gateway eth1=198.51.100.1" in done.stderr
+
+
+def test_a_given_gateway_outlives_an_uplink_that_is_away(tmp_path: Path) -> None:
+    write(tmp_path, "--gateway", "eth1=198.51.100.9")
+    document = snapshot()
+    for key in ("links", "addrs"):
+        document[key] = [one for one in document[key] if one["ifname"] != "eth1"]
+    for key in ("routes4", "routes6"):
+        document[key] = [route for route in document[key] if route.get("dev") != "eth1"]
+    away = saved(tmp_path, document)
+    assert write(tmp_path, host=away).returncode == 0
+    back = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path), "--format", "json")
+    assert [uplink["gateway"] for uplink in json.loads(back.stdout)["uplinks"]] == ["192.0.2.1", "198.51.100.9"]
+
+
+def test_a_lasting_choice_for_an_interface_that_is_away_is_a_note(tmp_path: Path) -> None:
+    choices = tmp_path / "etc/asymgen/asymgen.toml"
+    choices.parent.mkdir(parents=True)
+    choices.write_text('gateway = ["eth7=203.0.113.1"]\n', encoding="utf-8")
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "asymgen.toml names eth7, which is not there now" in done.stdout
+    choices.write_text('gateway = ["eth7=1.2.3"]\n', encoding="utf-8")
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path))
+    assert (done.returncode, "asymgen.toml: --gateway eth7=1.2.3" in done.stderr) == (6, True)
+
+
+def test_a_plan_directory_is_looked_for_before_anything_is_written(tmp_path: Path) -> None:
+    done = write(tmp_path, "--plan", str(tmp_path / "nowhere"))
+    assert (done.returncode, tree_of(tmp_path)) == (6, {})
+
+
+def test_unresolved_interfaces_are_named_by_every_command(tmp_path: Path) -> None:
+    for done in (write(tmp_path, host=UNRESOLVED), asymgen("commands", "--snapshot", UNRESOLVED)):
+        assert "give --gateway" in done.stdout + done.stderr
 
 
 # --- commands --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from asymgen.errors import UnsupportedError
 from asymgen.lowering import lower
 from asymgen.model import Capabilities, Family, Host, Kept, Managers, Numbers, Plan
+from asymgen.numbers import is_ours
 from tests.hosts import make_host, make_link, make_rule, plan_for
 
 
@@ -174,3 +176,26 @@ def test_groups_are_kept() -> None:
     state = lower(first, Capabilities())
     ruled = replace(live, rules=(*live.rules, *state.rules))
     assert plan_for(ruled).groups == (9700, 9701), "found in our own live rules"
+
+
+def test_a_rule_that_a_person_typed_into_our_slot_is_not_ours() -> None:
+    """ip(8) gives such a rule the protocol ``boot`` (3); systemd-networkd's from our file are ``static`` (4)."""
+    kept = Kept(numbers=(Numbers("eth1", 2, 32010),))
+    typed = make_rule(Family.IPV4, 32014, source="198.51.100.77/32", iif="lo", table=77, protocol=3)
+    assert not is_ours(typed, kept)
+    assert is_ours(replace(typed, protocol=4), kept)
+    assert is_ours(replace(typed, protocol=97), Kept())
+    old_kernel = replace(typed, protocol=0)
+    assert not is_ours(old_kernel, kept)
+    assert is_ours(replace(old_kernel, table=2), kept)
+
+
+def test_a_renamed_interface_takes_its_gateway_along() -> None:
+    mac = "02:00:00:00:00:77"
+    gateway = ipaddress.ip_address("10.1.0.9")
+    old = Kept(numbers=(Numbers("eth1", 9, 32040, mac=mac),), gateways={"eth1": (gateway,)})
+    renamed = make_host(
+        {"eth0": "10.0.0.10/24", "lan1": make_link("lan1", "10.1.0.10/24", mac=mac)}, ["default via 10.0.0.1 dev eth0"]
+    )
+    found = next(up for up in plan_for(renamed, kept=old).uplinks if up.interface == "lan1")
+    assert (found.gateway, found.table) == (gateway, 9)

@@ -21,6 +21,11 @@ def host(**fields: Any) -> Host:
     )  # fmt: skip
 
 
+def numbers(**changes: Any) -> dict[str, Any]:
+    whole = {"interface": "eth0", "table": 8, "priority": 900, "gateways": [], "mac": "", "kind": "", "vlan_id": None}
+    return {**whole, **changes}
+
+
 def text(**changes: Any) -> str:
     plan = plan_for(host(), gateways={"eth1": (ipaddress.ip_address("192.0.2.9"),)})
     return json.dumps({**json.loads(plan_text(plan)), **changes})
@@ -53,6 +58,11 @@ def test_a_plan_without_machine_id_is_read() -> None:
         ({"schema": 2}, "not a plan file of schema 1"),
         ({"groups": [1]}, "key 'groups' is"),
         ({"groups": [0, 1]}, "key 'groups' is"),
+        ({"groups": [7, 7]}, "two different numbers"),
+        ({"numbers": [numbers(table=254)]}, "key 'table' is 254"),
+        ({"numbers": [numbers(table=True)]}, "key 'table' is True"),
+        ({"numbers": [numbers(priority=40000)]}, "key 'priority' is 40000"),
+        ({"numbers": [numbers(), numbers(table=9)]}, "two interfaces have one priority"),
         ({"numbers": {}}, "key 'numbers' is {}, wanted a list"),
         ({"numbers": ["eth0"]}, "key 'numbers' holds 'eth0'"),
         ({"numbers": [{"interface": 5}]}, "key 'interface' is 5, wanted a str"),

@@ -312,3 +312,8 @@ def test_settings_that_an_earlier_run_made_stay_with_their_old_value() -> None:
 def test_secondaries_survive_the_removal_of_the_first_address() -> None:
     host = host_with(["198.51.100.10/24", "198.51.100.11/24 secondary"], SECOND)
     assert settings(plan_for(host)) == {"net/ipv4/conf/eth1/promote_secondaries": "1"}
+
+
+def test_a_router_is_not_borrowed_from_a_smaller_subnet() -> None:
+    host = make_host({"eth0": "10.0.0.5/24", "eth1": "10.1.0.5/8"}, ["default via 10.0.0.1 dev eth0"])
+    assert [one.interface for one in plan_for(host).unresolved] == ["eth1"]
