@@ -36,6 +36,13 @@ class Family(enum.IntEnum):
     IPV4 = 4
     IPV6 = 6
 
+    def __str__(self) -> str:
+        """The digit, also before Python 3.11, where str() of an IntEnum is its name."""
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
+
     @property
     def bits(self) -> int:
         """Length of an address in bits: 32 or 128."""
