@@ -11,7 +11,9 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def make(*arguments: str) -> str:
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_help_is_the_default_and_lists_every_target() -> None:
@@ -29,7 +31,9 @@ def test_ci_lints_and_tests() -> None:
 
 
 def test_shellcheck_sees_every_shell_file() -> None:
-    checked = set(re.search(r"^shellcheck (.*)$", make("-n", "lint"), re.MULTILINE)[1].split())  # type: ignore[index]
+    line = re.search(r"^shellcheck --exclude=SC2317 (.*)$", make("-n", "lint"), re.MULTILINE)
+    assert line is not None
+    checked = set(line[1].split())
     folders = (ROOT / ".ci", ROOT / "tests")
     scripts = {
         str(path.relative_to(ROOT))

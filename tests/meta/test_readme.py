@@ -45,7 +45,9 @@ def test_the_first_command_prints_what_stands_below_it() -> None:
 
 
 def test_the_second_command_is_what_ci_runs() -> None:
-    recipe = subprocess.run(["make", "-n", "ci"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    recipe = subprocess.run(
+        ["make", "--no-print-directory", "-n", "ci"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert recipe.splitlines()[-1] == f"CI=true {shlex.join(commands()[1])}"
 
 
