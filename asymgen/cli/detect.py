@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from asymgen.backends import BACKENDS, networkd
-from asymgen.changes import Changes
+from asymgen.changes import Action, Changes
 from asymgen.cli import outcome
 from asymgen.cli.inputs import Input, read_input
 from asymgen.cli.itself import itself
@@ -106,6 +107,9 @@ def _what_was_written(source: Input, detection: Detection, written: Written, par
     lines += [f"note: {note}" for note in detection.notes]
     if (pending and detection.plan.nothing_to_do) or detection.backends:
         lines += ["", *_next_steps(source, detection, parameters)]
+        lines += [
+            f"  {step}   # the {name} backend is no longer used here" for name, step in _retiring(source, written)
+        ]
     return printable("\n".join(lines))
 
 
@@ -115,10 +119,22 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
         return [f"The files lie below {source.root}; they take effect on the host that they are for."]
     steps = []
     # systemd-networkd sets rules of its own protocol: those of `commands` would stand beside them.
-    if any(use.name != networkd.NAME for use in detection.backends):
+    if not detection.backends or any(use.name != networkd.NAME for use in detection.backends):
         words = " ".join([itself(), "commands", *map(shlex.quote, repeated_choices(parameters))])
         steps.append((f"{words} | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
     heading = "The running network is untouched. Next, as root, safe over SSH:"
     return [heading, *(f"  {step}   # {why}" for step, why in steps)]
+
+
+def _retiring(source: Input, written: Written) -> Iterator[tuple[str, str]]:
+    """What undoes the boot entry of a backend whose files just went; its own script went with them."""
+    if source.root != Path("/"):
+        return
+    gone = [change.path for change in written.changes.pending if change.action is Action.DELETE]
+    for name, backend in BACKENDS.items():
+        if any(path.match(str(backend.MARK)) for path in gone):
+            for step in (*backend.deactivation(source.host), *backend.after_removal(source.host)):
+                if step.argv[0] not in map(str, gone):
+                    yield name, shlex.join(step.argv)

@@ -103,3 +103,19 @@ def test_a_second_detect_takes_our_own_rules_for_ours(live: LiveHost) -> None:
     assert live.shell(f"asymgen commands {options} --table-base 40 --priority-base 900 | sh").returncode == 0
     again = live.shell(f"asymgen commands {options}")
     assert again.stdout == once.stdout
+
+
+def test_an_uplink_that_goes_is_followed_to_the_kernel_and_to_the_boot(live: LiveHost) -> None:
+    kernel = everything(live.lab)
+    options = f"--backend sysv {' '.join(GATEWAYS)}"
+    assert live.shell(f"asymgen detect {options} --write && asymgen commands | sh").returncode == 0
+    gone = live.shell("asymgen detect --exclude eth1 --write")
+    assert gone.returncode == 0, gone.stderr
+    assert "commands --exclude eth1 | sh" in gone.stdout
+    assert "the sysv backend is no longer used here" in gone.stdout
+    checked = live.shell("asymgen detect --exclude eth1 --check")
+    assert checked.returncode == 1, "an earlier plan is still in the kernel"
+    assert "an earlier plan's rules" in checked.stderr
+    assert live.shell("asymgen commands --exclude eth1 | sh").returncode == 0
+    assert everything(live.lab) == kernel
+    assert live.shell("asymgen detect --exclude eth1 --check").returncode == 0
