@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from asymgen.choices import ARP, FAMILIES, LISTS, RULE_BY
+from asymgen.system.probe import READERS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=str)
 
-READER = click.option("--reader", type=click.Choice(("iproute2", "netifaces")),
+READER = click.option("--reader", type=click.Choice(READERS),
                       help="What reads the live system. [iproute2; netifaces where ip has no JSON]")  # fmt: skip
 INPUT = (
     click.option("--snapshot", metavar="FILE", type=PATH,

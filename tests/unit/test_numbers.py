@@ -183,6 +183,7 @@ def test_a_rule_that_a_person_typed_into_our_slot_is_not_ours() -> None:
     kept = Kept(numbers=(Numbers("eth1", 2, 32010),))
     typed = make_rule(Family.IPV4, 32014, source="198.51.100.77/32", iif="lo", table=77, protocol=3)
     assert not is_ours(typed, kept)
+    assert not is_ours(replace(typed, table=2), kept), "not even where it uses our table"
     assert is_ours(replace(typed, protocol=4), kept)
     assert is_ours(replace(typed, protocol=97), Kept())
     old_kernel = replace(typed, protocol=0)

@@ -464,6 +464,9 @@ def test_an_uplink_of_the_other_family_is_an_ordinary_interface_in_this_one(can:
         ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9", "default via fe80::1 dev eth0",
          "default via fe80::2 dev eth2 metric 2048", "10.8.0.0/16 via 192.168.7.1 dev eth2"],
     )  # fmt: skip
+    closed = mended(host, can, fail_closed=True)  # nothing falls through to the rule for main behind ours
+    assert way(closed, "192.0.2.10", "192.168.7.77") == "eth2 directly"
+    assert way(closed, "198.51.100.10", "10.8.1.1") == way(closed, "192.0.2.10", "10.8.1.1") == "eth2 via 192.168.7.1"
     routing = mended(host, can)
     assert way(routing, "192.0.2.10", "192.168.7.77") == "eth2 directly"
     assert way(routing, "192.0.2.10", "10.8.1.1") == "eth2 via 192.168.7.1"
