@@ -157,7 +157,8 @@ def test_a_real_networkd_is_the_same(net: Namespace, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["dash", "busybox sh", "bash --posix"])
 def test_who_is_not_root_gets_the_same_notes(net: Namespace, tmp_path: Path, shell: str) -> None:
-    """uid 65534, and a netplan file that only root may read."""
+    """uid 65534, and a netplan file that only root may read. In a process namespace of its own: who is not root
+    cannot see in which network a daemon of a test beside this one runs, and counts it in."""
     lay_out(tmp_path)
     tmp_path.chmod(0o755)
     (tmp_path / "etc/netplan/50.yaml").chmod(0o600)
@@ -172,7 +173,10 @@ def test_who_is_not_root_gets_the_same_notes(net: Namespace, tmp_path: Path, she
         shift 3
         exec setpriv --reuid=65534 --clear-groups "$@"
     """
-    prefix = ("unshare", "-m", "sh", "-euc", setup, "sh", str(tmp_path), str(upper), str(work))
+    prefix = (
+        "unshare", "--mount", "--pid", "--fork", "--mount-proc",
+        "sh", "-euc", setup, "sh", str(tmp_path), str(upper), str(work),
+    )  # fmt: skip
     live = net.run(*prefix, sys.executable, "-c", PROBE, str(TREE), "/").stdout
     collected = finished(collect(net, shell, prefix=prefix))
     assert_equal(load_snapshot(live, "live"), collected)
