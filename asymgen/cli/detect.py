@@ -13,7 +13,7 @@ import click
 
 from asymgen.backends import BACKENDS, networkd
 from asymgen.changes import Action, Changes
-from asymgen.cli import outcome
+from asymgen.cli import colours, outcome
 from asymgen.cli.inputs import Input, read_input
 from asymgen.cli.itself import itself
 from asymgen.cli.many import report_many
@@ -64,7 +64,11 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
         click.echo(text)
         return
     changes = outcome.preview_of(source, detection, force=force)
-    click.echo(_as_json(detection, changes) if form == "json" else to_text(detection, changes), nl=form == "json")
+    if form == "json":
+        click.echo(_as_json(detection, changes))
+    else:
+        text = to_text(detection, changes)
+        click.echo(colours.painted_report(text) if colours.are_wanted(sys.stdout) else text, nl=False)
     if check:
         _tell_differences(source, detection, changes)
 

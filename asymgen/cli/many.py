@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from asymgen.changes import Changes
+from asymgen.cli import colours
 from asymgen.cli.inputs import input_of, read_host, root_of
 from asymgen.cli.outcome import document_of, preview_of, write
 from asymgen.detection import Detection, detect
@@ -113,7 +115,8 @@ def _show_lines(outcomes: Iterable[Outcome], *, writing: bool) -> tuple[list[Out
         else:
             different += one.differs
             rows.append(host_row(one.detection, one.changes, name=one.snapshot, written=writing))
-    click.echo(printable("\n".join(table(rows))))
+    text = printable("\n".join(table(rows)))
+    click.echo(colours.painted_table(text) if colours.are_wanted(sys.stdout) else text)
     return failures, different
 
 
