@@ -1,6 +1,6 @@
 # One door: "make" lists what there is, CI calls "make ci" and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help venv lint format test test-root golden ci install-hooks clean
+.PHONY: help venv lint format test test-root golden diagram ci install-hooks clean
 
 # Every file that starts with "#!/bin/sh", whatever its name; templates are checked as rendered, by tests/shell.
 SHELL_FILES = $(shell grep --recursive --files-with-matches --max-count=1 '^\#!/bin/sh' \
@@ -33,6 +33,9 @@ test-root: ## the tests that ask a real kernel, as root
 
 golden: ## write the golden files of tests/cases anew; read the diff before you commit it
 	ASYMGEN_WRITE_GOLDEN=1 ./run pytest -q tests/golden
+
+diagram: ## draw the example host of README.md anew
+	./run asymgen diagram --snapshot tests/cases/two-subnets/snapshot.json -o docs/two-subnets.svg
 
 ci: lint ## everything, nothing skipped; what CI runs
 	CI=true ./run pytest -n 2

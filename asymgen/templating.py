@@ -7,6 +7,7 @@ hostile text (Linux allows any byte but ``/`` and white space in an interface's 
 
 from __future__ import annotations
 
+import html
 import importlib.resources
 import re
 import shlex
@@ -30,6 +31,16 @@ def sh(text: str) -> str:
 def comment(text: str) -> str:
     """``text`` on one line, without anything that ends a comment or moves a terminal's cursor."""
     return "".join(character if character.isprintable() or _is_raw_byte(character) else "?" for character in text)
+
+
+def xml(value: object) -> str:
+    """``value`` as text or as the value of an attribute in XML. What XML 1.0 has no way to write becomes ``?``."""
+    return html.escape(comment(str(value)).encode("utf-8", errors="replace").decode("utf-8"))
+
+
+def mermaid(value: object) -> str:
+    """``value`` inside a quoted label of Mermaid, where everything but plain words is markup: its own entity codes."""
+    return re.sub(r"[^\w .:/,()-]", lambda found: f"#{ord(found[0])};", comment(str(value)), flags=re.ASCII)
 
 
 def networkd(text: str) -> str:
@@ -73,7 +84,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - shell, units and configuration files, never HTML
     )
-    made.filters.update(sh=sh, comment=comment, networkd=networkd)
+    made.filters.update(sh=sh, comment=comment, networkd=networkd, xml=xml, mermaid=mermaid)
     made.globals["version"] = asymgen.__version__
     return made
 

@@ -14,6 +14,7 @@ from asymgen.errors import AsymgenError, InputError
 COMMANDS = {
     "detect": "Show what is wrong and what would be written; with --write, write it.",
     "commands": "Print the plan as ip commands for sh.",
+    "diagram": "Draw the host, its ways out and its answers: text, SVG, Mermaid.",
     "snapshot": "Print this host as JSON: the input of the other commands.",
     "remove": "Take away exactly what detect --write wrote.",
 }

@@ -25,6 +25,9 @@ _VERDICTS = (
     re.compile(r"(?P<before>  .*?  )(?:(?P<red>\d+ wrong answers?|failed)|(?P<green>nothing wrong))(?P<after>\b.*)"),
 )
 
+_ARROWS = (re.compile(r"(?P<before>.*[─-]{2} )(?:(?P<red>wrong)|(?P<green>right))(?P<after> [─-]{2}.*)"),
+           re.compile(r"(?P<before>(?:└─+┘|[+]-+[+]|) +)(?P<red>wrong to .*)"))  # fmt: skip
+
 
 def are_wanted(stream: IO[str], environment: Mapping[str, str] | None = None) -> bool:
     """Whether ``stream`` is a terminal that shows colours, and nobody asked for none."""
@@ -45,6 +48,11 @@ def painted_report(text: str) -> str:
 def painted_table(text: str) -> str:
     """A line for each of several hosts, its verdict in colour."""
     return "\n".join(_painted(line, _VERDICTS) for line in text.split("\n"))
+
+
+def painted_diagram(text: str) -> str:
+    """The arrows of a diagram in text."""
+    return "\n".join(_painted(line, _ARROWS) for line in text.split("\n"))
 
 
 def _painted_lines(lines: Iterable[str]) -> Iterator[str]:

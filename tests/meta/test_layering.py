@@ -33,11 +33,14 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "snapshot_script": (("snapshot_script",), ("vocabulary", "templating", "system")),
     "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends")),
     "report": (("report",), ("vocabulary", "planner", "diagnosis", "detection", "changes")),
+    "diagram": (("diagram", "diagram_*"), (
+        "vocabulary", "words", "lookup", "planner", "lowering", "diagnosis", "templating", "report",
+    )),
     "system": (("system", "system.*"), ("vocabulary", "changes")),
     "cli": (("__main__", "cli", "cli.*"), (
         "vocabulary", "words", "parse", "lookup", "choices", "planner", "planfile", "lowering", "diagnosis",
         "templating", "backends", "changes", "leftovers", "snapshot_script", "detection",
-        "report", "system",
+        "report", "diagram", "system",
     )),
 }  # fmt: skip
 

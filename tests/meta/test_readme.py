@@ -51,6 +51,19 @@ def test_the_second_command_is_what_ci_runs() -> None:
     assert recipe.splitlines()[-1] == f"CI=true {shlex.join(commands()[1])}"
 
 
+def test_the_picture_is_what_make_draws(tmp_path: Path) -> None:
+    """docs/two-subnets.svg is as fresh as the code; "make diagram" draws it anew."""
+    recipe = subprocess.run(
+        ["make", "--no-print-directory", "-n", "diagram"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    *words, output = shlex.split(recipe)
+    assert words[:3] == ["./run", "asymgen", "diagram"]
+    assert f"]({output})" in README
+    drawn = tmp_path / "drawn.svg"
+    assert run_asymgen(*words[2:], str(drawn)).returncode == 0
+    assert drawn.read_bytes() == (ROOT / output).read_bytes()
+
+
 def test_every_link_leads_somewhere() -> None:
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
@@ -58,7 +71,9 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def test_every_option_named_exists() -> None:
-    helps = "".join(run_asymgen(name, "--help").stdout for name in ("detect", "commands", "snapshot", "remove"))
+    helps = "".join(
+        run_asymgen(name, "--help").stdout for name in ("detect", "commands", "diagram", "snapshot", "remove")
+    )
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert {option for option in named if option not in helps} == set()
 

@@ -35,6 +35,10 @@ WITHOUT: dict[str, str] = {
     "sibling.priorities.first": "a number",
     "sibling.priorities.last": "a number",
     "sibling.table": "a number",
+    "panel.name": "a constant word of diagram_mermaid.py",
+    "node.name": "a word of diagram_mermaid.py with a number",
+    "edge.start": "the name of a node",
+    "edge.end": "the name of a node",
 }
 CONSTANT_TEMPLATES = {"snapshot/snapshot.sh.j2": "made of constants of snapshot_script.py: it knows no host"}
 """Templates in which nothing comes from a host."""
