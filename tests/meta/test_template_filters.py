@@ -36,6 +36,7 @@ WITHOUT: dict[str, str] = {
     "sibling.priorities.last": "a number",
     "sibling.table": "a number",
     "panel.name": "a constant word of diagram_mermaid.py",
+    "panels[-1].name": "the same",
     "node.name": "a word of diagram_mermaid.py with a number",
     "edge.start": "the name of a node",
     "edge.end": "the name of a node",

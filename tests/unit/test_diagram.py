@@ -29,10 +29,10 @@ NAMES = [case.name for case in CASES]
 TWO_SUBNETS = str(DIRECTORY / "two-subnets" / "snapshot.json")
 
 MERMAID = re.compile(
-    r"""  %%[^\n]* | flowchart\ LR | \ *direction\ LR | \ *end
+    r"""  %%[^\n]* | flowchart\ TB | \ *direction\ LR | \ *end
     | \ *subgraph\ [a-z]+\ \["LABEL"\]
     | \ *\w+\["LABEL"\] | \ *\w+\(\["LABEL"\]\)
-    | \ *\w+\ (-->|-\.->)(\|"LABEL"\|)?\ \w+ """.replace("LABEL", r"([\w .:/,()-]|\#\d+;|<br/>)*"),
+    | \ *\w+\ (-->|-\.->|~~~)(\|"LABEL"\|)?\ \w+ """.replace("LABEL", r"([\w .:/,()-]|\#\d+;|<br/>)*"),
     re.VERBOSE | re.ASCII,
 )
 """Every line that we write: no text gets out of its label."""
