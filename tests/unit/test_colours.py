@@ -118,3 +118,11 @@ def test_when_colours_are_wanted(*, is_terminal: bool, environment: Mapping[str,
     reading, writing = os.openpty() if is_terminal else os.pipe()
     with os.fdopen(reading), os.fdopen(writing, "w") as stream:
         assert colours.are_wanted(stream, environment) is wanted
+
+
+def test_the_arrows_of_a_diagram() -> None:
+    text = on_terminal("diagram", "--snapshot", SNAPSHOT, COLUMNS="80")
+    assert f"├── {GREEN}right{PLAIN} ──▶ eth0 via 192.0.2.1" in text
+    assert f"├── {RED}wrong{PLAIN} ──▶ eth0 via 192.0.2.1" in text
+    assert f"{RED}wrong to 192.0.2.1: eth0 directly{PLAIN}" in text
+    assert COLOUR.sub("", text) == in_a_pipe("diagram", "--snapshot", SNAPSHOT, COLUMNS="80")
