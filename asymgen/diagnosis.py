@@ -7,7 +7,7 @@ subnets, every network behind a non-uplink) the promise says how an answer must 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -59,11 +59,26 @@ def find_remaining(host: Host, plan: Plan, state: KernelState) -> tuple[Problem,
 
 
 def _wrong(routing: RoutingState, questions: Iterable[Question]) -> Iterator[Problem]:
+    """The wrong answers. Of addresses that are alike one is asked: a host may have ten thousand."""
+    likeness: dict[Address, Hashable] = {}
+    known: dict[Hashable, str | None] = {}
     for question in questions:
-        family = Family(question.destination.version)
-        answer = routing.lookup(Packet(family, question.destination, source=question.source))
-        if not _fits(answer, question):
-            yield Problem(question.source, question.destination, answer_words(answer), question.expected)
+        source = question.source
+        if source not in likeness:
+            likeness[source] = routing.likeness(source)
+        key = (likeness[source], question.destination, question.ways)
+        if key not in known:
+            known[key] = _wrong_way(routing, question)
+        actual = known[key]
+        if actual is not None:
+            yield Problem(source, question.destination, actual, question.expected)
+
+
+def _wrong_way(routing: RoutingState, question: Question) -> str | None:
+    """By which way the answer leaves, in words, or None where that is right."""
+    family = Family(question.destination.version)
+    answer = routing.lookup(Packet(family, question.destination, source=question.source))
+    return None if _fits(answer, question) else answer_words(answer)
 
 
 def _fits(answer: Answer, question: Question) -> bool:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Optional
 
@@ -39,6 +39,7 @@ from asymgen.model import (
     Rule,
     RuleAction,
 )  # fmt: skip
+from asymgen.prefixes import LongestMatch, single_address
 from asymgen.source_address import ipv4_source, ipv6_source
 
 __all__ = ["Answer", "Fate", "Kind", "Outcome", "Packet", "RoutingState", "Step", "after", "before"]
@@ -69,13 +70,26 @@ class RoutingState:
         kernel: str = "",
     ) -> None:
         self._links = {link.name: link for link in links}
-        self._addresses = {held.address for link in self._links.values() for held in link.addresses}
+        # Of two links with one address the first counts.
+        back = reversed(tuple(self._links.values()))
+        self._holders = {held.address: link.name for link in back for held in link.addresses}
         self._sysctls = sysctls or {}
         ordered = sorted(rules, key=lambda rule: rule.priority)
         self._rules = {family: [rule for rule in ordered if rule.family is family] for family in Family}
         self._targets = {family: _first_positions(self._rules[family]) for family in Family}
         prefers_own_leg = _version(kernel) >= _PREFERS_OWN_LEG
+        routes = tuple(routes)
         self._tables = Tables(routes, self._links, sysctls=self._sysctls, prefers_own_leg=prefers_own_leg)
+        self._asks_legs = any(len(route.nexthops) > 1 for route in routes)
+        self._sources = _selected_sources(ordered, routes)
+
+    def likeness(self, source: Address) -> Hashable:
+        """Equal for two of the host's addresses that no rule and no route tells apart: what is true of a packet
+        from one of them is true of the same packet from the other (but for its source)."""
+        # A multipath route may prefer the leg whose own address is the source's.
+        if self._asks_legs or source not in self._holders:
+            return source
+        return self._holders[source], self._sources[Family(source.version)].of(single_address(source))
 
     def lookup(self, packet: Packet, *, explain: bool = False) -> Answer:
         """What happens to ``packet``; with ``explain``, each rule's fate too.
@@ -206,7 +220,7 @@ class RoutingState:
             return []
         interface = packet.oif
         if interface is None and packet.source is not None and (destination.is_multicast or destination == _BROADCAST):
-            interface = self._holder(packet.source)
+            interface = self._holders.get(packet.source)
         elif destination != _BROADCAST and destination not in _LOCAL_MULTICAST:
             return []
         kind = Kind.BROADCAST if destination == _BROADCAST else Kind.MULTICAST
@@ -215,14 +229,10 @@ class RoutingState:
     def _may_be_source(self, packet: Packet) -> bool:
         """IPv4 sends nothing of its own from an address that neither an interface nor ``local`` has."""
         source = packet.source
-        if packet.family is not Family.IPV4 or not packet.is_own or source is None or source in self._addresses:
+        if packet.family is not Family.IPV4 or not packet.is_own or source is None or source in self._holders:
             return True
         found = self._tables.find(Packet(Family.IPV4, source), TABLE_LOCAL)
         return found is not None and found.route.type is RouteType.LOCAL
-
-    def _holder(self, address: Address) -> str | None:
-        names = (link.name for link in self._links.values() for held in link.addresses if held.address == address)
-        return next(names, None)
 
     # --- the source ----------------------------------------------------------------------------
 
@@ -272,6 +282,15 @@ def _as_loaded(route: Route) -> Route:
 def _key(route: Route) -> tuple[Family, int, Network, Network | None, int, int]:
     """What makes ``ip route replace`` take the place of a route."""
     return route.family, route.table, route.destination, route.source, route.tos, route.metric
+
+
+def _selected_sources(rules: Iterable[Rule], routes: Iterable[Route]) -> dict[Family, LongestMatch]:
+    """What rules and routes select sources by. The longest of them that holds an address says which others do."""
+    asked = [*(rule.source for rule in rules), *(route.source for route in routes)]
+    selected = [network for network in asked if network is not None]
+    return {
+        family: LongestMatch([network for network in selected if network.version == family.value]) for family in Family
+    }
 
 
 def _refusal(rule: Rule, packet: Packet) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -46,6 +47,7 @@ def report_many(parameters: dict[str, Any], *, writing: bool, check: bool, form:
 
     Raises at the end: what the worst host failed with, or with ``check`` that something is to be done.
     """
+    gc.enable()  # main() does without; hundreds of hosts leave some
     root_of(parameters)
     hosts = {name: _read(name, parameters.get("reader")) for name in dict.fromkeys(parameters["snapshot"])}
     if parameters.get("root") is not None or parameters.get("plan") is not None:
