@@ -1,6 +1,6 @@
 # One door: "make" lists what there is, CI calls "make ci" and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help venv lint format test test-root golden diagram ci install-hooks clean
+.PHONY: help venv lint format test test-root golden diagram bench ci install-hooks clean
 
 # Every file that starts with "#!/bin/sh", whatever its name; templates are checked as rendered, by tests/shell.
 SHELL_FILES = $(shell grep --recursive --files-with-matches --max-count=1 '^\#!/bin/sh' \
@@ -36,6 +36,9 @@ golden: ## write the golden files of tests/cases anew; read the diff before you 
 
 diagram: ## draw the example host of README.md anew
 	./run asymgen diagram --snapshot tests/cases/two-subnets/snapshot.json -o docs/two-subnets.svg
+
+bench: ## measure what asymgen costs, as root, and write docs/benchmarks.md; takes about ten minutes
+	./run python -m bench -o docs/benchmarks.md
 
 ci: lint ## everything, nothing skipped; what CI runs
 	CI=true ./run pytest -n 2

@@ -52,7 +52,9 @@ def many(*, interfaces: int = 0, addresses: int = 0, routes: int = 0) -> Iterato
         lines = [f"link add port{number} up type veth peer name end{number}" for number in range(interfaces // 2)]
         lines += [f"addr add 100.{64 + at // 256}.{at % 256}.1/24 dev port{at}" for at in range(interfaces // 2)]
         lines += [f"addr add 198.18.{at // 250}.{at % 250 + 1}/15 dev eth1" for at in range(addresses)]
-        lines += [f"route add {1 + at // 65536}.{at // 256 % 256}.{at % 256}.0/24 via 192.0.2.2" for at in range(routes)]
+        lines += [
+            f"route add {1 + at // 65536}.{at // 256 % 256}.{at % 256}.0/24 via 192.0.2.2" for at in range(routes)
+        ]
         made.batch("".join(f"{line}\n" for line in lines))
         yield made
 

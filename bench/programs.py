@@ -90,15 +90,32 @@ def unpack_peers() -> dict[str, Peer]:
     modules = f"{root}/usr/share/netplan:{root}/usr/lib/python3/dist-packages"
     environment = {"PYTHONPATH": modules, "LD_LIBRARY_PATH": str(libraries)}
     # ctypes finds no library outside ldconfig's folders: it is there before ctypes looks.
-    netplan = {"LD_PRELOAD": str(libraries / "libnetplan.so.0.0"), "NETPLAN_GENERATE_PATH": f"{root}/usr/libexec/netplan/generate"}
+    netplan = {
+        "LD_PRELOAD": str(libraries / "libnetplan.so.0.0"),
+        "NETPLAN_GENERATE_PATH": f"{root}/usr/libexec/netplan/generate",
+    }
     words = ("--network-data", str(given), "--kind", "yaml", "--output-kind", "networkd", "--distro", "debian")
     return {
         "netplan generate": Peer(
-            ("/usr/bin/python3", f"{root}/usr/share/netplan/netplan.script", "generate", "--root-dir", str(given.parents[2])),
+            (
+                "/usr/bin/python3",
+                f"{root}/usr/share/netplan/netplan.script",
+                "generate",
+                "--root-dir",
+                str(given.parents[2]),
+            ),
             {**environment, **netplan},
         ),
         "cloud-init net-convert": Peer(
-            ("/usr/bin/python3", f"{root}/usr/bin/cloud-init", "devel", "net-convert", *words, "--directory", str(BUILD / "converted")),
+            (
+                "/usr/bin/python3",
+                f"{root}/usr/bin/cloud-init",
+                "devel",
+                "net-convert",
+                *words,
+                "--directory",
+                str(BUILD / "converted"),
+            ),
             environment,
         ),
     }
@@ -121,7 +138,9 @@ def _multiarch() -> str:
 def peer_versions() -> list[str]:
     """``netplan.io 0.106-2``…, of what was unpacked."""
     names = sorted((BUILD / "packages").glob("*.deb"))
-    return [name.name.rsplit("_", 1)[0].replace("_", " ") for name in names if name.name.startswith(("netplan", "cloud"))]
+    return [
+        name.name.rsplit("_", 1)[0].replace("_", " ") for name in names if name.name.startswith(("netplan", "cloud"))
+    ]
 
 
 def _run(argv: list[str], *, cwd: Path = ROOT, check: bool = True) -> str:

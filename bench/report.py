@@ -76,8 +76,8 @@ def _lines(table: Table) -> Iterator[str]:
 
 HEAD = """# What it costs
 
-Made by `make bench`, which writes this page anew; `bench/` says how each figure is measured. Contenders take turns within one
-run, so that a busy moment of the machine meets all of them; a ratio is taken round by round, and its median stands here with
-the quartiles behind it. Read the ratios: the times are those of one small virtual machine. Nothing here is a test, and no
-test fails by time.
+Made by `make bench`, which writes this page anew; `bench/` says how each figure is measured. Contenders take turns
+within one run, so that a busy moment of the machine meets all of them; a ratio is taken round by round, and its median
+stands here with the quartiles behind it. Read the ratios: the times are those of one small virtual machine. Nothing
+here is a test, and no test fails by time.
 """

@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from asymgen.backends.shell import capabilities
@@ -132,17 +132,17 @@ def tables(*, quick: bool) -> Iterator[Table]:
         rows += _rows(number, count=200 if quick else 20_000, rounds=1 if quick else 7)
     yield Table(
         "Rules that the kernel walks for a packet",
-        "For 2, 100 and 1,000 addresses on one uplink, asked from the last of them. Lookups are what `ip route get` asks, through one "
-        "netlink socket; packets are UDP from an unconnected socket into another namespace, all of them counted there. "
-        "Python's own part of each is in all figures alike.",
+        "For 2, 100 and 1,000 addresses on one uplink, asked from the last of them. Lookups are what `ip route get` "
+        "asks, through one netlink socket; packets are UDP from an unconnected socket into another namespace, all of them "
+        "counted there. Python's own part of each is in all figures alike.",
         "fewest rules walked: by prefix, whatever the number of addresses",
         tuple(rows),
     )
 
 
 def _rows(number: int, *, count: int, rounds: int) -> Iterator[Row]:
-    ways = {
-        "by prefix": lambda made: by_prefix(made),
+    ways: dict[str, Callable[[Namespace], None]] = {
+        "by prefix": by_prefix,
         "a rule for each": lambda made: per_address(made, number, each=1),
         "three for each": lambda made: per_address(made, number, each=3),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from bench.detect import floor, ip_calls
 from bench.measure import command, take_turns
@@ -22,7 +22,10 @@ SIZES = (
 )  # fmt: skip
 
 
-def tables(asymgen: Asymgen, *, quick: bool) -> Iterator[Table]:
+READERS = {"netifaces": NETIFACES, "pyroute2": PYROUTE2}
+
+
+def tables(asymgen: Asymgen, readers: Mapping[str, str] = READERS, *, quick: bool) -> Iterator[Table]:
     rows: list[Row] = []
     for size in ({"interfaces": 4}, {"addresses": 4}, {"routes": 4}) if quick else SIZES:
         with many(**size) as made, entered(made):
@@ -31,8 +34,7 @@ def tables(asymgen: Asymgen, *, quick: bool) -> Iterator[Table]:
                     "ip -j": ip_calls(),
                     "floor": floor(asymgen),
                     "asymgen detect": command(asymgen.program, "detect", "--format", "json"),
-                    "netifaces": command(asymgen.python, "-c", NETIFACES),
-                    "pyroute2": command(asymgen.python, "-c", PYROUTE2),
+                    **{name: command(asymgen.python, "-c", program) for name, program in readers.items()},
                 },
                 rounds=1 if quick else 5,
             )
@@ -40,8 +42,8 @@ def tables(asymgen: Asymgen, *, quick: bool) -> Iterator[Table]:
         rows += against(found, "ip -j", prefix=f"{number:,} {kind}, ")
     yield Table(
         "detect: many interfaces, addresses, routes",
-        "`ip -j` are the same questions to `ip -j -d`, its output thrown away. netifaces sees interfaces, addresses and "
-        "default gateways only; pyroute2 reads links, addresses, routes and rules by netlink in Python.",
+        "`ip -j` are the same questions to `ip -j -d`, its output thrown away. netifaces sees interfaces, addresses "
+        "and default gateways only; pyroute2 reads links, addresses, routes and rules by netlink in Python.",
         "linear, and at most 3 times `ip -j` itself",
         tuple(rows),
     )

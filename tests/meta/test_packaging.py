@@ -32,7 +32,7 @@ SDIST_TOP = (
     ".ci/run", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile",
     "PKG-INFO", "README.md", "conftest.py", "man/asymgen.8", "pyproject.toml", "run", "setup.cfg", "setup.py",
 )  # fmt: skip
-SDIST_WHOLE = ("changelog.d", "docs", "tests")
+SDIST_WHOLE = ("bench", "changelog.d", "docs", "tests")
 EGG_INFO = (
     "PKG-INFO", "SOURCES.txt", "dependency_links.txt", "entry_points.txt", "not-zip-safe", "requires.txt",
     "top_level.txt",

@@ -1,0 +1,77 @@
+"""The benchmarks work: one tiny round of each, on real kernels. No figure is looked at; what a test times, fails."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import detect, interface_up, planning, rules, sizes
+from bench.measure import Samples, command, take_turns
+from bench.programs import Asymgen
+from bench.report import Row, Table, against, page, ratio_words
+from tests.source_tree import ROOT
+
+HERE = Asymgen(sys.executable, str(Path(sys.executable).with_name("asymgen")))
+
+
+def test_turns_are_taken_in_another_order_each_time() -> None:
+    called: list[str] = []
+
+    def figure(name: str) -> float:
+        called.append(name)
+        return float(len(called))
+
+    names = ("one", "two", "three")
+    found = take_turns({name: lambda name=name: figure(name) for name in names}, rounds=3)  # type: ignore[misc]
+    assert called == ["one", "two", "three", "one", "two", "three", "two", "three", "one", "three", "one", "two"]
+    assert found["one"].values == (4.0, 9.0, 11.0)  # the warm-up counts for nothing
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    mine, base = Samples((2.0, 30.0, 4.0)), Samples((1.0, 10.0, 4.0))
+    assert mine.over(base).values == (2.0, 3.0, 1.0)
+    assert ratio_words(mine.over(base)) == "**2.00** (1.50 to 2.50)"
+    rows = list(against({"base": base, "mine": mine}, "base"))
+    assert rows[0] == Row("base", "4.00 s", "2.50 s to 7.00 s", "1")
+    assert rows[1] == Row("mine", "4.00 s", "3.00 s to 17.0 s", "**2.00** (1.50 to 2.50)")
+
+
+def test_a_command_that_fails_has_no_figure() -> None:
+    with pytest.raises(RuntimeError, match="exit code 3: nothing here"):
+        command("sh", "-c", "echo nothing here >&2; exit 3")()
+
+
+def test_the_page_has_a_table_for_each_aim() -> None:
+    table = Table("Title", "What was done.", "at most 2", (Row("a", "1 ms", "1 ms to 2 ms", "1"),))
+    text = page([table], machine=["a machine"], remarks="Remarks.")
+    assert "\n## Title\n\nWhat was done.\n\nAim: at most 2.\n\n" in text
+    assert "\n| a | 1 ms | 1 ms to 2 ms | 1 |\n" in text
+
+
+def test_the_page_in_docs_has_every_table() -> None:
+    """Its figures are those of a day; its sections are those that ``make bench`` writes now."""
+    titles = set(re.findall(r'^ *(?:yield Table\()?"([^"\n]+)",?', _tables_of("bench"), re.MULTILINE))
+    shown = set(re.findall(r"^## (.*)$", (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(shown) >= 6
+    assert {title for title in shown if title not in titles} <= {"What dominates"}
+
+
+def _tables_of(folder: str) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / folder).glob("*.py")))
+
+
+@pytest.mark.netns
+def test_one_tiny_round_of_each() -> None:
+    tables = [
+        *detect.tables(HERE, {}, quick=True),
+        *sizes.tables(HERE, {}, quick=True),
+        *interface_up.tables(quick=True),
+        *rules.tables(quick=True),
+        *planning.tables(quick=True),
+    ]
+    assert len(tables) == 6
+    assert all(len(table.rows) >= 2 for table in tables)
+    assert all(row.median and (row.ratio or row.spread) for table in tables for row in table.rows)
