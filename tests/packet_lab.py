@@ -133,10 +133,10 @@ def _connect(host: Namespace, gateway: Namespace, client: Namespace, place: int,
     client.ip("-6", "route", "add", f"{v6}:/64", "via", f"2001:db8:c:{place}::1", "src", CLIENT6)
     client.sysctl("net/ipv4/conf/all/rp_filter", 0)
     client.sysctl(f"net/ipv4/conf/cross{place}/rp_filter", 0)
-    _filter(gateway, f"{v4}.0/24", str(ipaddress.ip_network(f"{v6}:/64")))
+    filter_foreign_sources(gateway, f"{v4}.0/24", str(ipaddress.ip_network(f"{v6}:/64")))
 
 
-def _filter(gateway: Namespace, four: str, six: str) -> None:
+def filter_foreign_sources(gateway: Namespace, four: str, six: str) -> None:
     """BCP 38 on what the host sends; neighbour discovery stays out of the count (forward hook only)."""
     rules = f"""
         table inet bcp38 {{
