@@ -95,7 +95,8 @@ def _networkd(root: Path, by_dhcp: bool) -> None:  # noqa: FBT001
 
 
 def _networkmanager(root: Path, by_dhcp: bool) -> None:  # noqa: FBT001
-    _put(root, "etc/NetworkManager/conf.d/lab.conf", "[main]\nno-auto-default=*\ndns=none\n[keyfile]\nunmanaged-devices=none\n")
+    settings = "[main]\nno-auto-default=*\ndns=none\n[keyfile]\nunmanaged-devices=none\n"
+    _put(root, "etc/NetworkManager/conf.d/lab.conf", settings)
     for place, (four, six) in enumerate(PREFIXES):
         text = f"[connection]\nid=wire{place}\nuuid=0c5d8d9a-0f5e-4b52-a45c-26f8d8a2a11{place}\ntype=ethernet\n"
         text += f"interface-name=eth{place}\n"

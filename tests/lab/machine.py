@@ -6,6 +6,7 @@ world. What this rests on (cgroups, ``nsenter --net``, exit codes) was tried on 
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.lab.roots import System, root_of
@@ -107,6 +109,7 @@ class Machine:
             os.kill(self.init, signal.SIGKILL)
             self._ended()
         self._stack.close()
+        _remove_cgroups(self.name)
 
     def _ended(self) -> int:
         assert self._process is not None
@@ -125,6 +128,25 @@ def _only_child(process: subprocess.Popen[str] | None) -> int | None:
         "systemd", "init",
     )  # fmt: skip
     return int(children[0]) if is_init else None
+
+
+def _remove_cgroups(name: str) -> None:
+    for hierarchy in Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified"):
+        if (hierarchy / name).is_dir():
+            inner = [path for path in (hierarchy / name).rglob("*") if path.is_dir()]
+            for folder in (*sorted(inner, reverse=True), hierarchy / name):
+                wait_for(partial(_is_removed, folder), f"{folder} holds processes")
+
+
+def _is_removed(folder: Path) -> bool:
+    """Whether it is gone now; one whose last process ends at this moment is busy."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
 
 
 def wait_for(ask: Callable[[], object], otherwise: str, *, seconds: float = 30) -> int:

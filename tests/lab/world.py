@@ -97,7 +97,8 @@ def dhcp(gateway: Namespace, folder: Path, place: int, *, address: str) -> Itera
     router, _ = gateway_of(place)
     with (folder / f"dnsmasq{place}.log").open("w") as log:
         process = gateway.start(
-            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=lan0", "--bind-dynamic",
+            "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=lan0",
+            "--bind-dynamic",
             f"--dhcp-range={address},{address},120", f"--dhcp-host={mac(place)},{address}",
             f"--dhcp-option=option:router,{router}", f"--dhcp-leasefile={folder / f'leases{place}'}", "--log-dhcp",
             "--no-ping", "--log-facility=-", "--pid-file=", "--user=root",
