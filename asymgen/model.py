@@ -298,6 +298,8 @@ class Host:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     reader: str = "iproute2"
+    udp_wildcards: frozenset[tuple[Family, int]] = frozenset()
+    """UDP ports (1 to 65535) with a socket that is bound to no address."""
 
     def link(self, name: str) -> Link | None:
         """The link called ``name``, or None."""

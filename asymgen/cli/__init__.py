@@ -15,6 +15,8 @@ COMMANDS = {
     "detect": "Show what is wrong and what would be written; with --write, write it.",
     "commands": "Print the plan as ip commands for sh.",
     "snapshot": "Print this host as JSON: the input of the other commands.",
+    "verify": "Compare the kernel with the plan, and say what is wrong and what to do.",
+    "explain": "Say which way a packet takes, rule by rule, and why.",
     "remove": "Take away exactly what detect --write wrote.",
 }
 DEFECT = 70

@@ -31,13 +31,16 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "changes": (("changes", "manifest"), ("vocabulary",)),
     "leftovers": (("leftovers",), ("vocabulary", "words", "planner")),
     "snapshot_script": (("snapshot_script",), ("vocabulary", "templating", "system")),
+    "verify": (("verify", "verify_*", "findings", "explanation", "owners"), (
+        "vocabulary", "words", "lookup", "planner", "lowering", "diagnosis", "changes", "leftovers", "detection",
+    )),
     "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends")),
     "report": (("report",), ("vocabulary", "planner", "diagnosis", "detection", "changes")),
     "system": (("system", "system.*"), ("vocabulary", "changes")),
     "cli": (("__main__", "cli", "cli.*"), (
         "vocabulary", "words", "parse", "lookup", "choices", "planner", "planfile", "lowering", "diagnosis",
         "templating", "backends", "changes", "leftovers", "snapshot_script", "detection",
-        "report", "system",
+        "report", "system", "verify",
     )),
 }  # fmt: skip
 

@@ -14,8 +14,8 @@ from tests.source_tree import ROOT
 
 PAGE = ROOT / "man" / "asymgen.8"
 SHARED = "INPUT AND CHOICES"
-TAKES_INPUT = {"detect", "commands"}
-COMMANDS = ("detect", "commands", "snapshot", "remove")
+TAKES_INPUT = {"detect", "commands", "verify", "explain"}
+COMMANDS = ("detect", "commands", "snapshot", "verify", "explain", "remove")
 
 
 def group() -> click.Group:
