@@ -450,7 +450,8 @@ class Plan:
     ``active`` are the families in which there is something to do; ``main`` the host's unicast routes
     in ``main`` longer than a default; ``repeats`` the rules of others that stand between ours (or the
     jump's priority) and ``main``; ``main_errors`` what ``main`` answers with an error (blackhole,
-    unreachable, prohibit), which no suppressor skips; ``local_moved`` those
+    unreachable, prohibit), which no suppressor skips; ``watch`` says why jumps must follow rules that appear
+    later ("": they need not), ``tunnels`` which tables take everything into a tunnel now; ``local_moved`` those
     whose ``local`` rule stands behind ours; ``forwards``: the
     host routes between uplinks; ``kept``: what the next run must find in the plan file.
     """
@@ -465,6 +466,8 @@ class Plan:
     main: tuple[Route, ...] = ()
     repeats: tuple[Rule, ...] = ()
     jumps: tuple[Jump, ...] = ()
+    watch: str = ""
+    tunnels: tuple[tuple[Family, int], ...] = ()
     main_errors: tuple[Network, ...] = ()
     local_moved: frozenset[Family] = frozenset()
     sysctls: tuple[Sysctl, ...] = ()
@@ -507,11 +510,12 @@ class Capabilities:
 @dataclass(frozen=True)
 class UplinkState:
     """One uplink in the kernel's terms: ``routes`` all lie in its table, ``rules`` all carry its
-    priorities, except jumps, whose priority stands before somebody else's rule."""
+    priorities. ``jumps`` stand before somebody else's rule, as of now: backends leave them to the watcher."""
 
     uplink: Uplink
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
+    jumps: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -523,20 +527,34 @@ class Sibling:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """An uplink whose answers must stay ahead of tunnels: what asymgen-watch knows its rules and routes by."""
+
+    family: Family
+    interface: str
+    priorities: Range
+    table: int
+
+
+@dataclass(frozen=True)
 class KernelState:
     """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
     backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
-    ``groups`` those of all, since the guard of one part needs the groups of the other interfaces."""
+    ``groups`` those of all, since the guard of one part needs the groups of the other interfaces.
+    ``watch`` (why, "" for no watcher), ``watched`` and ``tunnels`` are the whole host's as well."""
 
     uplinks: tuple[UplinkState, ...]
     groups: tuple[GroupMember, ...]
     sysctls: tuple[Sysctl, ...]
     notes: tuple[str, ...] = ()
     siblings: tuple[Sibling, ...] = ()
+    watch: str = ""
+    watched: tuple[Watched, ...] = ()
+    tunnels: tuple[tuple[Family, int], ...] = ()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        return tuple(rule for state in self.uplinks for rule in state.rules)
+        return tuple(rule for state in self.uplinks for rule in (*state.jumps, *state.rules))
 
     @property
     def routes(self) -> tuple[Route, ...]:

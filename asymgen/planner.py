@@ -12,9 +12,10 @@ from dataclasses import replace
 from asymgen.foreign import (
     bypassed_rules,
     error_networks,
-    find_jump,
+    find_tunnel_ahead,
     foreign_rules,
     is_tunnel_rule,
+    jump_over,
     local_is_moved,
     takes_everything,
 )
@@ -50,7 +51,9 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
     """
     kept = follow_renames(host, remember_live(host, kept))
     found = find_uplinks(host, choices, kept)
-    active = frozenset(family for family in choices.families if _has_work(host, found.candidates, family, kept))
+    active = frozenset(
+        family for family in choices.families if _has_work(host, found.candidates, family, kept, ahead=choices.ahead)
+    )
     numbers = assign_numbers(
         host, found.candidates, kept, table_base=choices.table_base, priority_base=choices.priority_base
     )
@@ -69,26 +72,30 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
         for candidate in found.candidates
     )
     working = [uplink for uplink in uplinks if uplink.family in active]
-    repeats, jumps = _foreign(host, working, kept)
+    tunnels = _tunnels(host, working, kept)
+    watch = _why_watch(host, tunnels, ahead=choices.ahead) if working else ""
+    repeats, jumps, crowded = _foreign(host, working, kept, watched=bool(watch))
     sysctls = plan_sysctls(host, working, kept, arp=choices.arp)
     first = min((uplink.priority for uplink in working), default=0)
     return Plan(
         hostname=host.hostname, machine_id=host.machine_id, uplinks=uplinks, others=found.others,
         unresolved=found.unresolved, groups=groups, active=active, main=_main_networks(host, active),
-        repeats=repeats, jumps=jumps, sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed,
+        repeats=repeats, jumps=jumps, watch=watch, tunnels=tunnels, sysctls=sysctls, forwards=forwards,
+        fail_closed=choices.fail_closed,
         main_errors=error_networks(host, active),
         local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
-        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards)),
+        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards),
+               *_watch_notes(watch), *crowded),
         kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices),
     )  # fmt: skip
 
 
-def _has_work(host: Host, candidates: Sequence[Candidate], family: Family, kept: Kept) -> bool:
-    """Two uplinks, or a tunnel that takes replies away from the only one."""
+def _has_work(host: Host, candidates: Sequence[Candidate], family: Family, kept: Kept, *, ahead: bool) -> bool:
+    """Two uplinks, or a tunnel that takes replies away from the only one, now or (``ahead``) later."""
     interfaces = {candidate.way.interface for candidate in candidates if candidate.way.family is family}
     count = sum(1 for candidate in candidates if candidate.way.family is family)
-    if count != 1:
-        return count > 1
+    if count != 1 or ahead:
+        return count > 0 and (ahead or count > 1)
     main = [route for route in host.routes if route.table == TABLE_MAIN]
     by_rule = any(is_tunnel_rule(host, rule, interfaces) for rule in foreign_rules(host, family, kept))
     return by_rule or takes_everything(main, family, interfaces)
@@ -117,19 +124,53 @@ def _uplink(
     )  # fmt: skip
 
 
-def _foreign(host: Host, working: Sequence[Uplink], kept: Kept) -> tuple[tuple[Rule, ...], tuple[Jump, ...]]:
+def _interfaces(working: Sequence[Uplink], family: Family) -> set[str]:
+    return {uplink.interface for uplink in working if uplink.family is family}
+
+
+def _tunnels(host: Host, working: Sequence[Uplink], kept: Kept) -> tuple[tuple[Family, int], ...]:
+    """Tables that take everything into a tunnel, wherever the rule stands that leads there."""
+    found = (
+        (rule.family, rule.table)
+        for family in dict.fromkeys(uplink.family for uplink in working)
+        for rule in foreign_rules(host, family, kept)
+        if rule.table is not None and is_tunnel_rule(host, rule, _interfaces(working, family))
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _why_watch(host: Host, tunnels: Sequence[tuple[Family, int]], *, ahead: bool) -> str:
+    """Why jumps must follow what others do later; "" where nothing says so."""
+    wireguard = [link.name for link in host.links if link.kind == "wireguard"]
+    if ahead:
+        return "--ahead says so"
+    if wireguard:
+        return f"{wireguard[0]} is a WireGuard interface, and wg-quick puts its rules ahead of all others"
+    return f"a rule leads everything into the tunnel of table {tunnels[0][1]}" if tunnels else ""
+
+
+def _foreign(
+    host: Host, working: Sequence[Uplink], kept: Kept, *, watched: bool
+) -> tuple[tuple[Rule, ...], tuple[Jump, ...], tuple[str, ...]]:
+    """What to repeat, the jumps as of now, and notes where no jump fits. ``watched``: a jump may come to stand
+    before every rule of others later, which then are bypassed."""
     repeats: list[Rule] = []
     jumps: list[Jump] = []
-    for family in Family:
-        mine = [uplink for uplink in working if uplink.family is family]
-        if not mine:
-            continue
+    notes: list[str] = []
+    for family in dict.fromkeys(uplink.family for uplink in working):
         rules = foreign_rules(host, family, kept)
-        first = min(uplink.priority for uplink in mine)
-        jump = find_jump(host, rules, {uplink.interface for uplink in mine}, first=first)
-        repeats += bypassed_rules(rules, first=first, jump=jump)
+        first = min(uplink.priority for uplink in working if uplink.family is family)
+        over = find_tunnel_ahead(host, rules, _interfaces(working, family), first=first)
+        jump = None if over is None else jump_over(over)
+        repeats += bypassed_rules(rules, start=1 if watched else first)
         jumps += [jump] if jump is not None else []
-    return tuple(repeats), tuple(jumps)
+        if over is not None and jump is None:
+            notes.append(
+                f"rule {over.priority} (table {over.table}) takes IPv{family:d} answers into its tunnel, and no jump "
+                "fits before it: move the rules that stand at the first priorities, or give the tunnel's rules "
+                'priorities (wg-quick: "Table = off" and PostUp)'
+            )
+    return tuple(repeats), tuple(jumps), tuple(notes)
 
 
 def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
@@ -162,12 +203,12 @@ def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards:
                 f"table {uplink.table} of {uplink.interface} also holds {strangers[0].destination}, a route of "
                 "somebody else; --table-base moves ours away"
             )
-    if choices.ahead or any(link.kind == "wireguard" for link in host.links):
-        notes.append(
-            "a tool that adds rules without a priority (wg-quick does) puts them ahead of all others: "
-            "run this again after each start of it"
-        )
     return list(dict.fromkeys(notes))
+
+
+def _watch_notes(watch: str) -> list[str]:
+    what = "asymgen-watch, one of the files, keeps answers ahead of rules that take everything into a tunnel"
+    return [f"{watch}: {what}; `asymgen commands` does so as of now"] if watch else []
 
 
 def _to_keep(
