@@ -82,9 +82,9 @@ LOWEST_JUMP = 2
 stand at 0 both, in the wrong order, and unbound packets to the host's own subnets enter the tunnel (tried)."""
 
 
-def find_tunnel_ahead(host: Host, rules: Iterable[Rule], uplinks: Collection[str], *, first: int) -> Rule | None:
-    """The first tunnel rule that stands before ``first``, our lowest priority."""
-    return next((rule for rule in rules if rule.priority < first and is_tunnel_rule(host, rule, uplinks)), None)
+def find_tunnel(host: Host, rules: Iterable[Rule], uplinks: Collection[str]) -> Rule | None:
+    """The first tunnel rule, before ours or behind them."""
+    return next((rule for rule in rules if is_tunnel_rule(host, rule, uplinks)), None)
 
 
 def jump_over(rule: Rule) -> Jump | None:

@@ -209,7 +209,7 @@ class _Lowering:
         """As jumps.sh.j2 places them: each source to the first rule of its uplink."""
         entry = min(rule.priority for rule in rules)
         for jump in self.plan.jumps:
-            if jump.family is self.family:
+            if jump.family is self.family and jump.over.priority < entry:
                 for source in self._sources():
                     yield Rule(
                         self.family, jump.priority, action=RuleAction.GOTO, target=entry, source=source,

@@ -413,7 +413,8 @@ class Unresolved:
 
 @dataclass(frozen=True)
 class Jump:
-    """Send replies past ``over`` (a catch-all rule into a tunnel): a goto at ``priority``."""
+    """Send replies past ``over`` (a catch-all rule into a tunnel): a goto at ``priority``, for the uplinks
+    whose rules stand behind it."""
 
     family: Family
     priority: int

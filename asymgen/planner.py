@@ -12,7 +12,7 @@ from dataclasses import replace
 from asymgen.foreign import (
     bypassed_rules,
     error_networks,
-    find_tunnel_ahead,
+    find_tunnel,
     foreign_rules,
     is_tunnel_rule,
     jump_over,
@@ -160,7 +160,7 @@ def _foreign(
     for family in dict.fromkeys(uplink.family for uplink in working):
         rules = foreign_rules(host, family, kept)
         first = min(uplink.priority for uplink in working if uplink.family is family)
-        over = find_tunnel_ahead(host, rules, _interfaces(working, family), first=first)
+        over = find_tunnel(host, rules, _interfaces(working, family))
         jump = None if over is None else jump_over(over)
         repeats += bypassed_rules(rules, start=1 if watched else first)
         jumps += [jump] if jump is not None else []

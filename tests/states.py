@@ -17,13 +17,16 @@ from asymgen.model import (
     Link,
     Network,
     NextHop,
+    Range,
     Route,
     Rule,
     RuleAction,
     Sysctl,
     Uplink,
     UplinkState,
+    Watched,
 )
+from asymgen.numbers import PRIORITIES_EACH
 
 GROUPS = (7, 8)
 HOST = Host(
@@ -121,6 +124,15 @@ def moving(state: KernelState) -> KernelState:
     """``state`` with every uplink's addresses by DHCP or RA."""
     dynamic = (replace(each, uplink=replace(each.uplink, dynamic=True)) for each in state.uplinks)
     return replace(state, uplinks=tuple(dynamic))
+
+
+def watched(state: KernelState) -> KernelState:
+    """``state`` with a watcher for all of its uplinks."""
+    each = (
+        Watched(up.family, up.interface, Range(up.priority, up.priority + PRIORITIES_EACH - 1), up.table)
+        for up in (one.uplink for one in state.uplinks)
+    )
+    return replace(state, watch="--ahead says so", watched=tuple(each))
 
 
 def with_extras(state: KernelState) -> KernelState:
