@@ -33,7 +33,7 @@ case "$1 ${3-}" in
 "set fwmark") printf '0x%x\\n' "$4" >"$marks/$2" ;;
 "show fwmark") if [ -s "$marks/$2" ]; then cat "$marks/$2"; else echo off; fi ;;
 "show allowed-ips") printf 'HQ=\\t0.0.0.0/0 ::/0\\n' ;;
-"show ") ls "$marks" ;;
+"show ") ls "$marks" | tr '\\n' ' ' ;;
 esac
 """
 _CONFIGURATION = """[Interface]
