@@ -167,7 +167,11 @@ FIGHTER = """
 ip monitor rule | while read -r line; do
     case $line in
     Deleted*) ;;
-    *" goto "*"proto 97"*) for source in 192.0.2.0/24 198.51.100.0/24; do ip rule del from $source iif lo pref 31999 protocol 97; done ;;
+    *" goto "*"proto 97"*)
+        for source in 192.0.2.0/24 198.51.100.0/24; do
+            ip rule del from $source iif lo pref 31999 protocol 97
+        done
+        ;;
     esac
 done
 """
