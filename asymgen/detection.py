@@ -118,7 +118,7 @@ def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses:
         _siblings(whole, elsewhere),
         whole.watch,
         whole.watched,
-        whole.tunnels,
+        whole.watch_routes,
     )
 
 
@@ -139,7 +139,7 @@ def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
         tuple(dict.fromkeys(member for part in parts for member in part.groups)),
         tuple(setting for part in parts for setting in part.sysctls),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-        watch=parts[0].watch, watched=parts[0].watched, tunnels=parts[0].tunnels,
+        watch=parts[0].watch, watched=parts[0].watched, watch_routes=parts[0].watch_routes,
     )  # fmt: skip
 
 

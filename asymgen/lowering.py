@@ -64,7 +64,7 @@ def lower(plan: Plan, capabilities: Capabilities) -> KernelState:
     groups = _group_members(working, plan.groups) if capabilities.suppress_ifgroup else ()
     return KernelState(
         tuple(states), groups, plan.sysctls, tuple(dict.fromkeys(notes)),
-        watch=plan.watch, watched=_watched(working) if plan.watch else (), tunnels=plan.tunnels,
+        watch=plan.watch, watched=_watched(working) if plan.watch else (), watch_routes=plan.watch_routes,
     )  # fmt: skip
 
 

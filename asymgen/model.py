@@ -369,6 +369,8 @@ class Kept:
     sysctls_before: Mapping[str, str] = field(default_factory=dict)
     gateways: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
     """What ``--gateway`` said in an earlier run; the empty tuple is ``none``."""
+    watch: str = ""
+    """Why an earlier run wrote asymgen-watch: it must not go because the tunnel is down for the moment."""
 
 
 @dataclass(frozen=True)
@@ -452,7 +454,7 @@ class Plan:
     in ``main`` longer than a default; ``repeats`` the rules of others that stand between ours (or the
     jump's priority) and ``main``; ``main_errors`` what ``main`` answers with an error (blackhole,
     unreachable, prohibit), which no suppressor skips; ``watch`` says why jumps must follow rules that appear
-    later ("": they need not), ``tunnels`` which tables take everything into a tunnel now; ``local_moved`` those
+    later ("": they need not), ``watch_routes`` that a route may be enough for that; ``local_moved`` those
     whose ``local`` rule stands behind ours; ``forwards``: the
     host routes between uplinks; ``kept``: what the next run must find in the plan file.
     """
@@ -468,7 +470,7 @@ class Plan:
     repeats: tuple[Rule, ...] = ()
     jumps: tuple[Jump, ...] = ()
     watch: str = ""
-    tunnels: tuple[tuple[Family, int], ...] = ()
+    watch_routes: bool = False
     main_errors: tuple[Network, ...] = ()
     local_moved: frozenset[Family] = frozenset()
     sysctls: tuple[Sysctl, ...] = ()
@@ -542,7 +544,7 @@ class KernelState:
     """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
     backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
     ``groups`` those of all, since the guard of one part needs the groups of the other interfaces.
-    ``watch`` (why, "" for no watcher), ``watched`` and ``tunnels`` are the whole host's as well."""
+    ``watch`` (why, "" for no watcher), ``watched`` and ``watch_routes`` are the whole host's as well."""
 
     uplinks: tuple[UplinkState, ...]
     groups: tuple[GroupMember, ...]
@@ -551,7 +553,7 @@ class KernelState:
     siblings: tuple[Sibling, ...] = ()
     watch: str = ""
     watched: tuple[Watched, ...] = ()
-    tunnels: tuple[tuple[Family, int], ...] = ()
+    watch_routes: bool = False
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -14,6 +14,7 @@ from asymgen.foreign import (
     error_networks,
     find_tunnel,
     foreign_rules,
+    is_catch_all,
     is_tunnel_rule,
     jump_over,
     local_is_moved,
@@ -21,6 +22,7 @@ from asymgen.foreign import (
 )
 from asymgen.model import (
     PROTOCOL,
+    RESERVED_TABLES,
     TABLE_MAIN,
     Choices,
     Family,
@@ -72,21 +74,20 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
         for candidate in found.candidates
     )
     working = [uplink for uplink in uplinks if uplink.family in active]
-    tunnels = _tunnels(host, working, kept)
-    watch = _why_watch(host, tunnels, ahead=choices.ahead) if working else ""
+    watch = kept.watch or _why_watch(host, working, kept, ahead=choices.ahead)
     repeats, jumps, crowded = _foreign(host, working, kept, watched=bool(watch))
     sysctls = plan_sysctls(host, working, kept, arp=choices.arp)
     first = min((uplink.priority for uplink in working), default=0)
     return Plan(
         hostname=host.hostname, machine_id=host.machine_id, uplinks=uplinks, others=found.others,
         unresolved=found.unresolved, groups=groups, active=active, main=_main_networks(host, active),
-        repeats=repeats, jumps=jumps, watch=watch, tunnels=tunnels, sysctls=sysctls, forwards=forwards,
-        fail_closed=choices.fail_closed,
+        repeats=repeats, jumps=jumps, watch=watch, watch_routes=bool(watch) and _may_become_tunnel(host, kept),
+        sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed,
         main_errors=error_networks(host, active),
         local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
         notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards),
                *_watch_notes(watch), *crowded),
-        kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices),
+        kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices, watch=watch),
     )  # fmt: skip
 
 
@@ -94,8 +95,10 @@ def _has_work(host: Host, candidates: Sequence[Candidate], family: Family, kept:
     """Two uplinks, or a tunnel that takes replies away from the only one, now or (``ahead``) later."""
     interfaces = {candidate.way.interface for candidate in candidates if candidate.way.family is family}
     count = sum(1 for candidate in candidates if candidate.way.family is family)
-    if count != 1 or ahead:
-        return count > 0 and (ahead or count > 1)
+    if count != 1:
+        return count > 1
+    if ahead or kept.watch:
+        return True
     main = [route for route in host.routes if route.table == TABLE_MAIN]
     by_rule = any(is_tunnel_rule(host, rule, interfaces) for rule in foreign_rules(host, family, kept))
     return by_rule or takes_everything(main, family, interfaces)
@@ -128,25 +131,25 @@ def _interfaces(working: Sequence[Uplink], family: Family) -> set[str]:
     return {uplink.interface for uplink in working if uplink.family is family}
 
 
-def _tunnels(host: Host, working: Sequence[Uplink], kept: Kept) -> tuple[tuple[Family, int], ...]:
-    """Tables that take everything into a tunnel, wherever the rule stands that leads there."""
-    found = (
-        (rule.family, rule.table)
-        for family in dict.fromkeys(uplink.family for uplink in working)
-        for rule in foreign_rules(host, family, kept)
-        if rule.table is not None and is_tunnel_rule(host, rule, _interfaces(working, family))
-    )
-    return tuple(dict.fromkeys(found))
-
-
-def _why_watch(host: Host, tunnels: Sequence[tuple[Family, int]], *, ahead: bool) -> str:
+def _why_watch(host: Host, working: Sequence[Uplink], kept: Kept, *, ahead: bool) -> str:
     """Why jumps must follow what others do later; "" where nothing says so."""
-    wireguard = [link.name for link in host.links if link.kind == "wireguard"]
-    if ahead:
-        return "--ahead says so"
-    if wireguard:
-        return f"{wireguard[0]} is a WireGuard interface, and wg-quick puts its rules ahead of all others"
-    return f"a rule leads everything into the tunnel of table {tunnels[0][1]}" if tunnels else ""
+    if ahead or not working:
+        return "--ahead says so" if ahead and working else ""
+    for link in host.links:
+        if link.kind == "wireguard":
+            return f"{link.name} is a WireGuard interface, and wg-quick puts its rules ahead of all others"
+    for family in dict.fromkeys(uplink.family for uplink in working):
+        tunnel = find_tunnel(host, foreign_rules(host, family, kept), _interfaces(working, family))
+        if tunnel is not None:
+            return f"a rule leads everything into the tunnel of table {tunnel.table}"
+    return ""
+
+
+def _may_become_tunnel(host: Host, kept: Kept) -> bool:
+    """Whether a rule asks a table for everything: a default that comes into it later is no change of a rule
+    (Tailscale's 5270, when an exit node is chosen)."""
+    foreign = (rule for family in Family for rule in foreign_rules(host, family, kept))
+    return any(rule.is_unconditional and is_catch_all(rule) and rule.table not in RESERVED_TABLES for rule in foreign)
 
 
 def _foreign(
@@ -219,6 +222,7 @@ def _to_keep(
     groups: tuple[int, int],
     sysctls: Sequence[Sysctl],
     choices: Choices,
+    watch: str,
 ) -> Kept:
     """Numbers in use now, plus those of interfaces that are away for the moment; settings of now, plus those of
     an earlier plan that are not restored yet."""
@@ -228,5 +232,6 @@ def _to_keep(
     unrestored = {key: old for key, old in kept.sysctls_before.items() if host.sysctls.get(key) not in (None, old)}
     before = {**unrestored, **{setting.key: setting.before for setting in sysctls}}
     return replace(
-        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways}
-    )
+        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways},
+        watch=watch,
+    )  # fmt: skip

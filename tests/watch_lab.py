@@ -76,7 +76,7 @@ class Watcher:
     @property
     def monitor(self) -> int | None:
         """Its ``ip monitor rule``."""
-        return next((pid for words, pid in self.processes().items() if words.endswith("ip monitor rule")), None)
+        return next((pid for words, pid in self.processes().items() if "ip monitor rule" in words), None)
 
     def jumps(self, family: int = 4) -> list[str]:
         """Our jumps, as the kernel shows them."""

@@ -290,6 +290,11 @@ def put_tunnel_ahead(host: Namespace) -> None:
     host.ip("rule", "add", "table", "main", "suppress_prefixlength", "0")
 
 
+def kept_by(daemon: Networkd) -> list[str]:
+    """What carries networkd's own protocol."""
+    return [line for line in everything(daemon.host) if "proto 4" in line]
+
+
 def test_watcher_and_daemon_do_not_fight(tmp_path: Path) -> None:
     """networkd removes foreign rules when it configures a link, unless it is told not to: a VPN's and the jumps.
     Whatever it removes, jumps are there when a tunnel is; networkd's own rules are nobody else's."""
@@ -318,14 +323,14 @@ def test_watcher_and_daemon_do_not_fight(tmp_path: Path) -> None:
                 if "51820" not in host.ip("rule"):
                     put_tunnel_ahead(host)
                 wait_until(lambda: len(watch.jumps()) == 2 and settled(), daemon)
-                ours = [line for line in everything(host) if "proto 4" in line]
+                ours = kept_by(daemon)
                 if event == "restart":
                     daemon.stop()
                     daemon.start()
                 else:
                     daemon.run("networkctl", *event.split())
                 wait_until_configured(daemon, made)
-                wait_until(lambda: [line for line in everything(host) if "proto 4" in line] == ours, daemon)
+                wait_until(lambda held=ours: kept_by(daemon) == held, daemon)  # type: ignore[misc]
                 wait_until(settled, daemon)
                 assert bool(watch.jumps()) == ("51820" in host.ip("rule"))
             assert watch.said.read_text() == ""

@@ -17,7 +17,8 @@ import pytest
 from tests.command_line import TREE
 from tests.namespaces import Namespace, namespace
 from tests.netns.test_packets import FIRST, GATEWAYS, SECOND, add_bridge
-from tests.packet_lab import PacketLab, packet_lab
+from tests.networkd_daemon import networkd
+from tests.packet_lab import PREFIXES, PacketLab, packet_lab
 from tests.watch_lab import Watcher, wait_until, watcher
 from tests.wg_quick import WgQuick
 
@@ -28,6 +29,7 @@ STARTED_BY = {
     "ifupdown": ("etc/network/if-up.d/asymgen", (), {"IFACE": "--all"}),
     "networkmanager": ("etc/NetworkManager/dispatcher.d/50-asymgen", ("any", "vpn-up"), {}),
 }
+UNIT: tuple[str, tuple[str, ...], dict[str, str]] = ("", (), {})
 UNBOUND = (
     (4, "203.0.113.200", None), (4, "192.0.2.77", None), (4, "198.51.100.77", None), (4, "172.17.0.5", None),
     (4, "10.8.0.1", None), (6, "2001:db8:f::200", None), (6, "2001:db8:a::77", None), (6, "2001:db8:b::77", None),
@@ -42,12 +44,12 @@ class Host:
     def __init__(self, lab: PacketLab, wg: WgQuick, watch: Watcher, backend: str) -> None:
         self.lab, self.wg, self.watch = lab, wg, watch
         self.space: Namespace = lab.host
-        self.script, self.words, self.event = STARTED_BY[backend]
+        self.script, self.words, self.event = STARTED_BY.get(backend, UNIT)
         self.backend = backend
 
-    def write(self) -> None:
+    def write(self, *more: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(TREE)}
-        options = ("--write", "--root", str(self.watch.root), "--backend", self.backend, "--ahead", *GATEWAYS)
+        options = ("--write", "--root", str(self.watch.root), "--backend", self.backend, "--ahead", *GATEWAYS, *more)
         self.space.run(sys.executable, "-m", "asymgen", "detect", *options, env=environment)
 
     def start(self) -> None:
@@ -117,10 +119,58 @@ def test_up_down_and_up_again(tmp_path: Path, backend: str) -> None:
         assert host.asked() == alone
 
 
-@pytest.mark.parametrize("backend", ["sysv"])
-def test_up_before_ours(tmp_path: Path, backend: str) -> None:
+NETWORK = """[Match]
+Name=eth{place}
+[Network]
+IPv6AcceptRA=no
+Address={four}.10/24
+[Address]
+Address={six}:10/64
+DuplicateAddressDetection=none
+"""
+DEFAULTS = "Gateway=192.0.2.1\nGateway=2001:db8:a::1\n"
+
+
+def test_up_down_and_up_again_with_networkd(tmp_path: Path) -> None:
+    """networkd holds the rules, under its own protocol; asymgen-watch, which its unit would start, the jumps."""
+    with made(tmp_path, "systemd-networkd") as host, networkd(host.space, tmp_path) as daemon:
+        for place, (four, six) in enumerate(PREFIXES):
+            text = NETWORK.format(place=place, four=four, six=six)
+            text = text.replace("[Address]", f"{DEFAULTS}[Address]", 1) if place == 0 else text
+            (daemon.network / f"10-eth{place}.network").write_text(text, encoding="utf-8")
+        names = [word for place in (0, 1) for word in ("--network-file", f"eth{place}=10-eth{place}.network")]
+        host.write(*names)
+        written = host.watch.root / "etc/systemd/network"
+        for dropin in written.glob("*/*.conf"):
+            (daemon.network / dropin.parent.name).mkdir()
+            (daemon.network / dropin.parent.name / dropin.name).write_bytes(dropin.read_bytes())
+        for place in (0, 1):  # as after a boot
+            host.space.ip("link", "set", f"eth{place}", "down")
+            host.space.ip("address", "flush", "dev", f"eth{place}")
+        daemon.start()
+        wait_until(lambda: host.space.ip("rule").count("proto static") == 8, lambda: daemon.log)
+        host.watch.start()
+        bare = host.settled(0)
+        wait_until(host.promised, lambda: daemon.log)
+        for _ in range(2):
+            host.wg.run("up")
+            host.settled(2)
+            assert host.promised()
+            assert host.asked()[0] == ("wg0", "")
+            host.wg.run("down")
+            assert host.settled(0) == bare
+            assert host.promised()
+        assert daemon.complaints() == []
+        host.wg.run("up")
+        host.settled(2)
+        assert host.watch.run("stop").returncode == 0
+        assert not [line for line in host.rules() if "proto 97" in line]
+        assert host.space.ip("rule").count("proto static") == 8, "networkd's are its own"
+
+
+def test_up_before_ours(tmp_path: Path) -> None:
     """Its rules stand behind ours then; when it comes again, ahead."""
-    with made(tmp_path, backend) as host:
+    with made(tmp_path, "sysv") as host:
         host.wg.run("up")
         alone = host.asked()
         host.write()

@@ -150,7 +150,7 @@ def test_monitor_that_dies_is_started_again(host: tuple[Lab, Watcher]) -> None:
     up(made)
     settled(watch, FIRST)
     said = [line for line in watch.said.read_text().splitlines() if line.startswith("asymgen")]
-    assert said == [f'asymgen: "ip monitor rule" has ended: again in {delay} seconds' for delay in (1, 2)]
+    assert said == [f'asymgen: "ip monitor" has ended: again in {delay} seconds' for delay in (1, 2)]
 
 
 def test_rules_that_came_while_no_monitor_listened_are_seen(host: tuple[Lab, Watcher]) -> None:
