@@ -153,7 +153,7 @@ def with_extras(state: KernelState) -> KernelState:
         Route(family, ipaddress.ip_network("10.2.0.0/16"), table, type=first.routes[0].type.THROW, protocol=PROTOCOL),
     )
     widened = UplinkState(first.uplink, first.routes + routes, first.rules + extra)
-    return KernelState((widened, *state.uplinks[1:]), state.groups, state.sysctls, state.notes)
+    return replace(state, uplinks=(widened, *state.uplinks[1:]))
 
 
 def host_with_links(*names: str) -> Host:

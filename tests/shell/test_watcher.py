@@ -6,17 +6,17 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from asymgen.foreign import LOWEST_JUMP, find_tunnel
-from asymgen.model import Family
+from asymgen.model import Family, Host, KernelState
 from tests.netns.test_networkd import live_host
-from tests.shell.lab import SHELLS, Lab, lab
-from tests.states import TWO_SUBNETS, kernel_state, watched
+from tests.shell.lab import OLD_HOST, SHELLS, Lab, lab
+from tests.states import HOST, TWO_SUBNETS, Wire, kernel_state, moving, renamed, watched
 from tests.watch_lab import Watcher, wait_until, watcher
 
 pytestmark = pytest.mark.netns
@@ -30,9 +30,12 @@ FIRST = {
 
 
 @contextmanager
-def built(folder: Path) -> Iterator[tuple[Lab, Watcher]]:
+def built(
+    folder: Path, wires: Sequence[Wire] = TWO_SUBNETS, *, state: KernelState = STATE, host: Host = HOST
+) -> Iterator[tuple[Lab, Watcher]]:
     """A host of two uplinks whose rules are there, a tunnel interface, and a watcher that has not begun."""
-    with lab(folder, TWO_SUBNETS, state=STATE) as made, watcher(made.namespace, folder / "root", folder) as watch:
+    with lab(folder, wires, state=state) as made, watcher(made.namespace, folder / "root", folder) as watch:
+        made.write(state, host=host)
         add_tunnel(made)
         made.environment = lambda **more: ["env", *(f"{k}={v}" for k, v in {**watch.settings, **more}.items())]  # type: ignore[method-assign]
         started = made.run("start", ASYMGEN_WATCH="/nowhere")
@@ -296,6 +299,49 @@ def test_first_uplink_starts_it_where_systemd_does_not(
     assert made.run("stop", script=script).stderr == ""
     assert made.rules(4) == []
     assert watch.pid is None
+
+
+def test_names_are_words(tmp_path: Path) -> None:
+    """The default of one table is by an uplink, of the other by a tunnel; what they are called does nothing."""
+    wires = renamed(TWO_SUBNETS, eth0="a;reboot", eth1="x'y\"$(id)`id`")
+    with built(tmp_path, wires, state=watched(kernel_state(wires))) as (made, watch):
+        made.namespace.ip("route", "add", "default", "via", "198.51.100.1", "dev", wires[2].interface, "table", "77")
+        made.namespace.ip("rule", "add", "pref", "900", "table", "77")
+        assert watch.run("once").stderr == ""
+        assert watch.jumps() == [], "no tunnel"
+        up(made)
+        assert watch.run("once").stderr == ""
+        assert len(watch.jumps()) == 2
+
+
+def test_addresses_that_move_take_their_jumps_along(tmp_path: Path) -> None:
+    state = moving(STATE)
+    with built(tmp_path, state=state) as (made, watch):
+        watch.start()
+        up(made)
+        settled(watch, FIRST)
+        made.namespace.ip("address", "flush", "dev", "eth1", "scope", "global")
+        made.namespace.ip("address", "add", "203.0.113.130/26", "dev", "eth1")
+        made.namespace.ip("route", "add", "default", "via", "203.0.113.129", "dev", "eth1", "metric", "500")
+        assert made.run("follow", "eth1", ASYMGEN_WATCH="/nowhere").returncode == 0
+        settled(watch, {rule.replace("198.51.100.0/24", "203.0.113.128/26") for rule in FIRST})
+
+
+def test_old_kernels_know_jumps_by_where_they_lead(tmp_path: Path) -> None:
+    """Before 4.17 a rule has no protocol number. Somebody else's goto stays."""
+    with built(tmp_path, host=OLD_HOST) as (made, watch):
+        made.namespace.ip("rule", "add", "pref", "700", "from", "10.0.0.0/8", "iif", "lo", "goto", "800")
+        up(made)
+        jumps = {rule.replace(" proto 97", "").replace("31999:", "698:") for rule in FIRST}
+        for _ in range(2):
+            assert watch.run("once").stderr == ""
+            gotos = [line.replace("\t", " ") for line in made.namespace.ip("rule").splitlines() if " goto 32" in line]
+            assert set(gotos) == jumps
+            assert len(gotos) == 2
+        down(made)
+        assert watch.run("once").stderr == ""
+        assert " goto 32" not in made.namespace.ip("rule")
+        assert "goto 800" in made.namespace.ip("rule")
 
 
 # --- the same answer in sh and in Python ---
