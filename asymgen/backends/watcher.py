@@ -45,11 +45,11 @@ def activation(host: Host, state: KernelState) -> tuple[Command, ...]:
     if not state.watched:
         return ()
     if host.managers.init != "systemd":
-        return (Command((SCRIPT[Placement.ADMIN], "start"), "keep answers ahead of tunnels"),)
+        # restart, not start: one that runs already would keep the old plan
+        return (Command((SCRIPT[Placement.ADMIN], "restart"), "keep answers ahead of tunnels"),)
     return (
         Command(("systemctl", "daemon-reload"), "let systemd read the watcher's unit"),
         Command(("systemctl", "enable", _SERVICE), "start the watcher at every boot"),
-        # restart, not start: one that runs already would keep the old plan
         Command(("systemctl", "restart", _SERVICE), "keep answers ahead of tunnels"),
     )
 

@@ -256,6 +256,9 @@ def test_init_script_starts_it_knows_it_and_stops_it(host: tuple[Lab, Watcher]) 
     assert watch.run("status").stdout == f"asymgen-watch: running as process {first}\n"
     up(made)
     wait_until(lambda: set(watch.jumps()) == FIRST)
+    assert made.run("restart").stderr == ""
+    wait_until(lambda: watch.pid not in (None, first) and watch.monitor is not None)
+    wait_until(lambda: set(watch.jumps()) == FIRST)
     assert made.run("stop").stderr == ""
     assert made.rules(4) == made.rules(6) == []
     assert not watch.pid_file.exists()
@@ -292,10 +295,20 @@ def test_first_uplink_starts_it_where_systemd_does_not(
     made.write(STATE, backend=backend)
     assert made.run(*words, script=script, ASYMGEN_SYSTEMD="/", **event).stderr == ""
     assert watch.pid is None, "systemd has a unit for it"
+    for name in ("eth0", "eth1"):
+        made.down(name)
+        made.namespace.ip("rule", "flush", "protocol", "97")
+        made.namespace.ip("-6", "rule", "flush", "protocol", "97")
+    assert made.run(*words, script=script, **event).stderr == ""
+    assert watch.pid is None, "the last uplink went down: there is nothing to watch"
+    made.up("eth1")
     assert made.run(*words, script=script, **event).stderr == ""
     wait_until(lambda: watch.monitor is not None)
     up(made)
-    wait_until(lambda: set(watch.jumps()) == FIRST)
+    # Only eth1's rules are there: tunnel and jump come to stand among the priorities that are eth0's.
+    wait_until(lambda: watch.jumps() == ["32009: from 198.51.100.0/24 iif lo goto 32011 proto 97"])
+    assert watch.run("once").stderr == ""
+    assert len(watch.jumps()) == 1
     assert made.run("stop", script=script).stderr == ""
     assert made.rules(4) == []
     assert watch.pid is None

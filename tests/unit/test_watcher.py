@@ -199,6 +199,6 @@ def test_it_is_started_and_ended() -> None:
         ("systemctl", "disable", "--now", "asymgen-watch.service")
     ]
     assert [step.argv for step in watcher.after_removal(on_systemd)] == [("systemctl", "daemon-reload")]
-    assert [step.argv for step in watcher.activation(elsewhere, state)] == [(str(SCRIPT), "start")]
+    assert [step.argv for step in watcher.activation(elsewhere, state)] == [(str(SCRIPT), "restart")]
     assert [step.argv for step in watcher.deactivation(elsewhere)] == [(str(SCRIPT), "stop")]
     assert watcher.after_removal(elsewhere) == ()
