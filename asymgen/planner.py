@@ -9,32 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from asymgen.foreign import (
-    bypassed_rules,
-    error_networks,
-    find_tunnel,
-    foreign_rules,
-    is_catch_all,
-    is_tunnel_rule,
-    jump_over,
-    local_is_moved,
-    takes_everything,
-)
+from asymgen.ahead import plan_ahead
+from asymgen.foreign import error_networks, foreign_rules, is_tunnel_rule, local_is_moved, takes_everything
 from asymgen.model import (
     PROTOCOL,
-    RESERVED_TABLES,
     TABLE_MAIN,
     Choices,
     Family,
     Host,
-    Jump,
     Kept,
     Network,
     Numbers,
     Plan,
     Route,
     RouteType,
-    Rule,
     Sysctl,
     Uplink,
 )
@@ -74,20 +62,17 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
         for candidate in found.candidates
     )
     working = [uplink for uplink in uplinks if uplink.family in active]
-    watch = kept.watch or _why_watch(host, working, kept, ahead=choices.ahead)
-    repeats, jumps, crowded = _foreign(host, working, kept, watched=bool(watch))
+    others = plan_ahead(host, working, kept, asked=choices.ahead)
     sysctls = plan_sysctls(host, working, kept, arp=choices.arp)
     first = min((uplink.priority for uplink in working), default=0)
     return Plan(
         hostname=host.hostname, machine_id=host.machine_id, uplinks=uplinks, others=found.others,
         unresolved=found.unresolved, groups=groups, active=active, main=_main_networks(host, active),
-        repeats=repeats, jumps=jumps, watch=watch, watch_routes=bool(watch) and _may_become_tunnel(host, kept),
-        sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed,
-        main_errors=error_networks(host, active),
+        repeats=others.repeats, jumps=others.jumps, watch=others.watch, watch_routes=others.watch_routes,
+        sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed, main_errors=error_networks(host, active),
         local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
-        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards),
-               *_watch_notes(watch), *crowded),
-        kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices, watch=watch),
+        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards), *others.notes),
+        kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices, watch=others.watch),
     )  # fmt: skip
 
 
@@ -127,55 +112,6 @@ def _uplink(
     )  # fmt: skip
 
 
-def _interfaces(working: Sequence[Uplink], family: Family) -> set[str]:
-    return {uplink.interface for uplink in working if uplink.family is family}
-
-
-def _why_watch(host: Host, working: Sequence[Uplink], kept: Kept, *, ahead: bool) -> str:
-    """Why jumps must follow what others do later; "" where nothing says so."""
-    if ahead or not working:
-        return "--ahead says so" if ahead and working else ""
-    for link in host.links:
-        if link.kind == "wireguard":
-            return f"{link.name} is a WireGuard interface, and wg-quick puts its rules ahead of all others"
-    for family in dict.fromkeys(uplink.family for uplink in working):
-        tunnel = find_tunnel(host, foreign_rules(host, family, kept), _interfaces(working, family))
-        if tunnel is not None:
-            return f"a rule leads everything into the tunnel of table {tunnel.table}"
-    return ""
-
-
-def _may_become_tunnel(host: Host, kept: Kept) -> bool:
-    """Whether a rule asks a table for everything: a default that comes into it later is no change of a rule
-    (Tailscale's 5270, when an exit node is chosen)."""
-    foreign = (rule for family in Family for rule in foreign_rules(host, family, kept))
-    return any(rule.is_unconditional and is_catch_all(rule) and rule.table not in RESERVED_TABLES for rule in foreign)
-
-
-def _foreign(
-    host: Host, working: Sequence[Uplink], kept: Kept, *, watched: bool
-) -> tuple[tuple[Rule, ...], tuple[Jump, ...], tuple[str, ...]]:
-    """What to repeat, the jumps as of now, and notes where no jump fits. ``watched``: a jump may come to stand
-    before every rule of others later, which then are bypassed."""
-    repeats: list[Rule] = []
-    jumps: list[Jump] = []
-    notes: list[str] = []
-    for family in dict.fromkeys(uplink.family for uplink in working):
-        rules = foreign_rules(host, family, kept)
-        first = min(uplink.priority for uplink in working if uplink.family is family)
-        over = find_tunnel(host, rules, _interfaces(working, family))
-        jump = None if over is None else jump_over(over)
-        repeats += bypassed_rules(rules, start=1 if watched else first)
-        jumps += [jump] if jump is not None else []
-        if over is not None and jump is None:
-            notes.append(
-                f"rule {over.priority} (table {over.table}) takes IPv{family:d} answers into its tunnel, and no jump "
-                "fits before it: move the rules that stand at the first priorities, or give the tunnel's rules "
-                'priorities (wg-quick: "Table = off" and PostUp)'
-            )
-    return tuple(repeats), tuple(jumps), tuple(notes)
-
-
 def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
     """What ``main`` reaches by something more specific than a default."""
     return tuple(
@@ -207,11 +143,6 @@ def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards:
                 "somebody else; --table-base moves ours away"
             )
     return list(dict.fromkeys(notes))
-
-
-def _watch_notes(watch: str) -> list[str]:
-    what = "asymgen-watch, one of the files, keeps answers ahead of rules that take everything into a tunnel"
-    return [f"{watch}: {what}; `asymgen commands` does so as of now"] if watch else []
 
 
 def _to_keep(
