@@ -102,8 +102,8 @@ def test_nothing_is_asked_while_nothing_changes(host: tuple[Lab, Watcher]) -> No
     settled(watch, FIRST)
     quiet = -1
     while quiet != (quiet := len(made.record.read_text().splitlines())):
-        time.sleep(2)
-    time.sleep(3)
+        time.sleep(1.2)
+    time.sleep(2)
     assert len(made.record.read_text().splitlines()) == quiet
     assert not [words for words in watch.processes() if words.startswith("sleep")], "it waits for events, not for time"
     made.namespace.ip("rule", "add", "pref", "5", "from", "203.0.113.77", "lookup", "main")
@@ -182,7 +182,7 @@ done
 
 def test_a_tool_that_fights_back_is_left_alone_for_a_while(host: tuple[Lab, Watcher]) -> None:
     made, watch = host
-    watch.start(ASYMGEN_REST="2")
+    watch.start(ASYMGEN_REST="2", ASYMGEN_ENOUGH="36")
     fighter = made.namespace.start("setsid", "sh", "-c", FIGHTER, stderr=subprocess.DEVNULL)
     try:
         time.sleep(0.5)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -182,6 +183,18 @@ def test_every_backend_writes_it_and_leaves_the_jumps_to_it(backend: str) -> Non
     assert looks_up(detection.state, action=RuleAction.GOTO, priority=30999)
     assert SCRIPT in {file.path for file in detection.files}
     assert not [file.path for file in detection.files if "30999" in file.text]
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """Its own check; the script must be there, and nothing is started."""
+    unit = watcher.render(watched(kernel_state(TWO_SUBNETS)), HOST, Placement.ADMIN)[1]
+    script = tmp_path / "watch"
+    script.write_text("#!/bin/sh\n", encoding="utf-8")
+    script.chmod(0o755)
+    path = tmp_path / unit.path.name
+    path.write_text(unit.text.replace(str(SCRIPT), str(script)), encoding="utf-8")
+    checked = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 # --- commands ---
