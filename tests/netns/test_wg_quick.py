@@ -90,6 +90,14 @@ def made(folder: Path, backend: str) -> Iterator[Host]:
         yield Host(lab, wg, stack.enter_context(watcher(lab.host, folder / "root", folder)), backend)
 
 
+def steady(rules: list[str]) -> list[str]:
+    """Without wg-quick's second rule of each family: the watcher may come before it, and then it lands one lower,
+    before the tunnel's all the same."""
+    second = [line for line in rules if line.endswith("from all lookup main suppress_prefixlength 0")]
+    assert [line.split(":")[0] in ("31998", "31997") for line in second] == [True, True]
+    return [line for line in rules if line not in second]
+
+
 @pytest.mark.parametrize("backend", STARTED_BY)
 def test_up_down_and_up_again(tmp_path: Path, backend: str) -> None:
     """wg-quick comes after ours: its rules land ahead, and the jump follows."""
@@ -111,7 +119,7 @@ def test_up_down_and_up_again(tmp_path: Path, backend: str) -> None:
         assert host.settled(0) == bare
         assert host.promised()
         host.wg.run("up")
-        assert host.settled(2) == ahead
+        assert steady(host.settled(2)) == steady(ahead)
         assert host.promised()
         assert host.watch.run("stop", script=host.script).returncode == 0
         assert not [line for line in host.rules() if "proto 97" in line]
@@ -204,7 +212,7 @@ def test_twenty_times_up_and_down(tmp_path: Path) -> None:
         for _ in range(20):
             host.wg.run("up")
             wait_until(lambda: len(host.watch.jumps(4)) == len(host.watch.jumps(6)) == 2, host.rules)
-            seen.add("\n".join(sorted(host.rules())))
+            seen.add("\n".join(steady(host.rules())))
             host.wg.run("down")
             wait_until(lambda: host.watch.jumps(4) == host.watch.jumps(6) == [], host.rules)
             assert host.rules() == bare

@@ -113,8 +113,8 @@ def test_nothing_is_asked_while_nothing_changes(host: tuple[Lab, Watcher]) -> No
 def test_a_second_tunnel_goes_ahead_of_the_first_and_is_followed(host: tuple[Lab, Watcher]) -> None:
     made, watch = host
     add_tunnel(made, "wg1")
-    watch.start()
     up(made)
+    watch.start()
     settled(watch, FIRST)
     up(made, name="wg1", table=51821)
     settled(watch, {rule.replace("31999:", "31997:") for rule in FIRST})
