@@ -116,6 +116,9 @@ def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses:
         tuple(setting for setting in whole.sysctls if setting.interface in use.interfaces),
         whole.notes,
         _siblings(whole, elsewhere),
+        whole.watch,
+        whole.watched,
+        whole.watch_routes,
     )
 
 
@@ -136,7 +139,8 @@ def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
         tuple(dict.fromkeys(member for part in parts for member in part.groups)),
         tuple(setting for part in parts for setting in part.sysctls),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
+        watch=parts[0].watch, watched=parts[0].watched, watch_routes=parts[0].watch_routes,
+    )  # fmt: skip
 
 
 def _notes(plan: Plan, state: KernelState, remaining: Iterable[Problem]) -> tuple[str, ...]:

@@ -371,6 +371,8 @@ class Kept:
     sysctls_before: Mapping[str, str] = field(default_factory=dict)
     gateways: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
     """What ``--gateway`` said in an earlier run; the empty tuple is ``none``."""
+    watch: str = ""
+    """Why an earlier run wrote asymgen-watch: it must not go because the tunnel is down for the moment."""
 
 
 @dataclass(frozen=True)
@@ -415,7 +417,8 @@ class Unresolved:
 
 @dataclass(frozen=True)
 class Jump:
-    """Send replies past ``over`` (a catch-all rule into a tunnel): a goto at ``priority``."""
+    """Send replies past ``over`` (a catch-all rule into a tunnel): a goto at ``priority``, for the uplinks
+    whose rules stand behind it."""
 
     family: Family
     priority: int
@@ -452,7 +455,8 @@ class Plan:
     ``active`` are the families in which there is something to do; ``main`` the host's unicast routes
     in ``main`` longer than a default; ``repeats`` the rules of others that stand between ours (or the
     jump's priority) and ``main``; ``main_errors`` what ``main`` answers with an error (blackhole,
-    unreachable, prohibit), which no suppressor skips; ``local_moved`` those
+    unreachable, prohibit), which no suppressor skips; ``watch`` says why jumps must follow rules that appear
+    later ("": they need not), ``watch_routes`` that a route may be enough for that; ``local_moved`` those
     whose ``local`` rule stands behind ours; ``forwards``: the
     host routes between uplinks; ``kept``: what the next run must find in the plan file.
     """
@@ -467,6 +471,8 @@ class Plan:
     main: tuple[Route, ...] = ()
     repeats: tuple[Rule, ...] = ()
     jumps: tuple[Jump, ...] = ()
+    watch: str = ""
+    watch_routes: bool = False
     main_errors: tuple[Network, ...] = ()
     local_moved: frozenset[Family] = frozenset()
     sysctls: tuple[Sysctl, ...] = ()
@@ -509,11 +515,12 @@ class Capabilities:
 @dataclass(frozen=True)
 class UplinkState:
     """One uplink in the kernel's terms: ``routes`` all lie in its table, ``rules`` all carry its
-    priorities, except jumps, whose priority stands before somebody else's rule."""
+    priorities. ``jumps`` stand before somebody else's rule, as of now: backends leave them to the watcher."""
 
     uplink: Uplink
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
+    jumps: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -525,20 +532,34 @@ class Sibling:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """An uplink whose answers must stay ahead of tunnels: what asymgen-watch knows its rules and routes by."""
+
+    family: Family
+    interface: str
+    priorities: Range
+    table: int
+
+
+@dataclass(frozen=True)
 class KernelState:
     """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
     backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
-    ``groups`` those of all, since the guard of one part needs the groups of the other interfaces."""
+    ``groups`` those of all, since the guard of one part needs the groups of the other interfaces.
+    ``watch`` (why, "" for no watcher), ``watched`` and ``watch_routes`` are the whole host's as well."""
 
     uplinks: tuple[UplinkState, ...]
     groups: tuple[GroupMember, ...]
     sysctls: tuple[Sysctl, ...]
     notes: tuple[str, ...] = ()
     siblings: tuple[Sibling, ...] = ()
+    watch: str = ""
+    watched: tuple[Watched, ...] = ()
+    watch_routes: bool = False
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        return tuple(rule for state in self.uplinks for rule in state.rules)
+        return tuple(rule for state in self.uplinks for rule in (*state.jumps, *state.rules))
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -42,12 +42,12 @@ def version() -> str:
 class Networkd:
     """A running daemon. ``network`` is its /etc/systemd/network."""
 
-    def __init__(self, host: Namespace, folder: Path, daemon: str) -> None:
+    def __init__(self, host: Namespace, folder: Path, daemon: str, configuration: str) -> None:
         self.host = host
         self.network = folder / "network"
         self.network.mkdir(exist_ok=True)
         self.daemon = daemon
-        (folder / "networkd.conf").write_text(_CONFIGURATION, encoding="utf-8")
+        (folder / "networkd.conf").write_text(configuration, encoding="utf-8")
         self._log = folder / "log"
         self.bus = host.start("unshare", "-m", "sh", "-euc", _SETUP, "setup", str(folder), stderr=subprocess.DEVNULL)
         self.process: subprocess.Popen[str] | None = None
@@ -114,9 +114,11 @@ class Networkd:
 
 
 @contextmanager
-def networkd(host: Namespace, folder: Path, daemon: str = DAEMON) -> Iterator[Networkd]:
-    """The daemon's world, not started yet; ended whatever happened."""
-    made = Networkd(host, folder, daemon)
+def networkd(
+    host: Namespace, folder: Path, daemon: str = DAEMON, *, configuration: str = _CONFIGURATION
+) -> Iterator[Networkd]:
+    """The daemon's world, not started yet; ended whatever happened. ``configuration`` is its networkd.conf."""
+    made = Networkd(host, folder, daemon, configuration)
     try:
         yield made
     finally:

@@ -19,6 +19,7 @@ from asymgen.model import (
     Host,
     InterfaceAddress,
     KernelState,
+    Placement,
     Sysctl,
     Uplink,
     UplinkState,
@@ -46,6 +47,13 @@ class Settings:
 
     groups: tuple[str, ...]
     sysctls: tuple[str, ...]
+
+
+WATCHER = {
+    Placement.ADMIN: "/usr/local/lib/asymgen/asymgen-watch",
+    Placement.VENDOR: "/usr/lib/asymgen/asymgen-watch",
+}
+"""Where the script of watcher.py lies: those of the backends start and stop it."""
 
 
 def _version(text: str) -> tuple[int, ...] | None:
@@ -82,6 +90,7 @@ def refuse_names(state: KernelState) -> None:
     named = {leg for route in state.routes for leg in route.interfaces}
     named |= {name for rule in state.rules for name in (rule.iif, rule.oif) if name is not None}
     named |= {member.interface for member in state.groups} | {each.uplink.interface for each in state.uplinks}
+    named |= {each.interface for each in state.watched}
     for name in sorted(named):
         if "#" in name or name[:1] in ("'", '"') or re.search(r"[\s\x00-\x1f\x7f/]", name):
             raise UnsupportedError(
@@ -185,5 +194,20 @@ def script(
         moving=any(section.moving for section in sections),
         settings=settings(state),
         groups=tuple(dict.fromkeys(member.group for member in state.groups)),
+        watchers=tuple(WATCHER.values()),
         **values,
+    )
+
+
+def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str, ...]) -> str:
+    """The script of asymgen-watch, which places jumps by the same functions as the scripts with a plan."""
+    refuse_names(state)
+    return templating.render(
+        "watch/watch.sh.j2",
+        state=state,
+        host=host,
+        path=path,
+        files=files,
+        protocol=PROTOCOL,
+        rule_protocol=capabilities(host).rule_protocol,
     )

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from asymgen.backends import BACKENDS, networkd
+from asymgen.backends import BACKENDS, networkd, watcher
+from asymgen.backends.base import Service
 from asymgen.changes import Action, Changes
 from asymgen.cli import outcome
 from asymgen.cli.inputs import Input, read_input
@@ -107,9 +108,7 @@ def _what_was_written(source: Input, detection: Detection, written: Written, par
     lines += [f"note: {note}" for note in detection.notes]
     if (pending and detection.plan.nothing_to_do) or detection.backends:
         lines += ["", *_next_steps(source, detection, parameters)]
-        lines += [
-            f"  {step}   # the {name} backend is no longer used here" for name, step in _retiring(source, written)
-        ]
+        lines += [f"  {step}   # {name} is no longer used here" for name, step in _retiring(source, written)]
     return printable("\n".join(lines))
 
 
@@ -124,6 +123,7 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
         steps.append((f"{words} | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
+    steps += [(shlex.join(step.argv), step.why) for step in watcher.activation(detection.host, detection.state)]
     heading = "The running network is untouched. Next, as root, safe over SSH:"
     return [heading, *(f"  {step}   # {why}" for step, why in steps)]
 
@@ -133,8 +133,9 @@ def _retiring(source: Input, written: Written) -> Iterator[tuple[str, str]]:
     if source.root != Path("/"):
         return
     gone = [change.path for change in written.changes.pending if change.action is Action.DELETE]
-    for name, backend in BACKENDS.items():
-        if any(path.match(str(backend.MARK)) for path in gone):
-            for step in (*backend.deactivation(source.host), *backend.after_removal(source.host)):
+    services: list[tuple[str, Service]] = [(f"the {name} backend", backend) for name, backend in BACKENDS.items()]
+    for name, service in [*services, (watcher.NAME, watcher)]:
+        if any(path.match(str(service.MARK)) for path in gone):
+            for step in (*service.deactivation(source.host), *service.after_removal(source.host)):
                 if step.argv[0] not in map(str, gone):
                     yield name, shlex.join(step.argv)

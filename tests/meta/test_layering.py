@@ -22,7 +22,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "parse": (("parse", "parse_*"), ("vocabulary",)),
     "lookup": (("lookup", "lookup_*", "source_address"), ("vocabulary", "words")),
     "choices": (("choices",), ("vocabulary",)),
-    "planner": (("planner", "uplinks", "sources", "numbers", "foreign", "settings"), ("vocabulary", "words")),
+    "planner": (("planner", "ahead", "uplinks", "sources", "numbers", "foreign", "settings"), ("vocabulary", "words")),
     "planfile": (("planfile",), ("vocabulary",)),
     "lowering": (("lowering", "detours"), ("vocabulary", "words", "planner")),
     "diagnosis": (("diagnosis", "promise"), ("vocabulary", "words", "lookup", "planner", "lowering")),

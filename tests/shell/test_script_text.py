@@ -12,7 +12,7 @@ from asymgen.backends import BACKENDS
 from asymgen.commands_text import commands_script
 from asymgen.model import KernelState, Placement, RenderedFile
 from tests.shell.lab import OLD_HOST, SHELLS
-from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, kernel_state, moving, renamed, with_extras
+from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, kernel_state, moving, renamed, watched, with_extras
 
 SHELL_BACKENDS = ("ifupdown", "networkmanager", "sysv")
 HOSTILE = renamed(TWO_SUBNETS, eth0="a;reboot", eth1="x'y\"$(id)`id`")
@@ -22,6 +22,8 @@ STATES = {
     "extras": with_extras(kernel_state(TWO_SUBNETS)),
     "hostile": kernel_state(HOSTILE),
     "moving": moving(kernel_state(TWO_SUBNETS)),
+    "watched": watched(with_extras(kernel_state(TWO_SUBNETS))),
+    "watched-hostile": watched(kernel_state(HOSTILE)),
 }
 
 
@@ -52,6 +54,7 @@ LINTED = (
     "extras-ifupdown-vendor-6:/etc/network/if-up.d/asymgen",
     "extras-networkmanager-admin-6:/etc/NetworkManager/dispatcher.d/50-asymgen",
     "moving-sysv-admin-6:/etc/init.d/asymgen",
+    "watched-sysv-vendor-3:/etc/init.d/asymgen", "watched-sysv-admin-6:/usr/local/lib/asymgen/asymgen-watch",
     "extras-commands-False-False", "extras-commands-True-True",
 )  # fmt: skip
 
