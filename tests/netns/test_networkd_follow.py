@@ -28,6 +28,7 @@ pytestmark = pytest.mark.netns
 
 UNITS = "/etc/systemd/system"
 STATIC = "[Match]\nName=eth0\n[Network]\nAddress=192.0.2.10/24\nGateway=192.0.2.1\nIPv6AcceptRA=no\n"
+SIX = "Address=2001:db8:a::10/64\nGateway=2001:db8:a::1\n"
 BY_DHCP = "[Match]\nName=eth1\n[Network]\nDHCP=ipv4\n[DHCPv4]\nRouteMetric=2048\n"
 
 
@@ -38,10 +39,8 @@ class Provider:
     routers: Namespace
     folder: Path
     process: subprocess.Popen[str] | None = None
-    prefix: str = ""
 
     def offer(self, address: str, router: str, *, prefix: str = "2001:db8:b::") -> None:
-        again, self.prefix = self.process is not None, prefix
         self.stop()
         near = address.rpartition(".")[0]
         # The old subnet's address stays: a renewal is sent to the server that gave the lease.
@@ -57,17 +56,6 @@ class Provider:
             f"--dhcp-range={prefix},ra-only,64,600",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        if again:
-            self.replug()
-
-    def replug(self) -> None:
-        """The cable out and in: dnsmasq broadcasts its refusal of a renewal, which networkd does not hear then."""
-        far = self.routers.json("link", "show", "type", "veth")[-1]["ifname"]
-        self.routers.ip("link", "set", far, "down")
-        time.sleep(0.5)
-        self.routers.ip("link", "set", far, "up")
-        if far == "router1":  # the kernel has dropped them with the link
-            self.routers.ip("-6", "address", "replace", f"{self.prefix}1/64", "dev", far, "nodad")
 
     def stop(self) -> None:
         if self.process is not None:
@@ -128,6 +116,15 @@ class World:
             self.unit.poll()
             time.sleep(0.3)
 
+    def offer(self, address: str, router: str, **more: str) -> None:
+        """Another server with another lease, and a flap: dnsmasq broadcasts its refusal of a renewal, which
+        systemd-networkd 252 does not hear before the lease is nearly over."""
+        self.provider.offer(address, router, **more)
+        lost = self.daemon.log.count("eth1: Lost carrier")
+        self.host.ip("link", "set", "eth1", "down")
+        self.until(lambda: self.daemon.log.count("eth1: Lost carrier") > lost)
+        self.host.ip("link", "set", "eth1", "up")
+
     def has(self, address: str) -> bool:
         """``address`` is the start of one that eth1 has and may use."""
         shown = self.host.ip("-o", "address", "show", "dev", "eth1", "scope", "global", "-tentative")
@@ -135,7 +132,7 @@ class World:
 
     def way(self, family: int, address: str) -> tuple[str, str]:
         """Interface and next hop of an answer from ``address`` to somebody far away."""
-        found = self.host.route_get(family, "203.0.113.99" if family == 4 else "2001:db8:ffff::7", address)
+        found = self.host.route_get(family, "100.64.0.9" if family == 4 else "2001:db8:ffff::7", address)
         return ("", "") if found is None else (str(found["dev"]), str(found.get("gateway", "")))
 
     def addresses(self, family: int) -> list[str]:
@@ -179,7 +176,7 @@ def write(made: World) -> None:
 
 
 def test_another_subnet_gateway_and_prefix(tmp_path: Path) -> None:
-    with world(tmp_path) as made:
+    with world(tmp_path, eth0=STATIC + SIX) as made:
         made.provider.offer("198.51.100.77", "198.51.100.1")
         made.daemon.start()
         made.until(lambda: made.has("198.51.100.77") and made.has("2001:db8:b:"))
@@ -188,14 +185,15 @@ def test_another_subnet_gateway_and_prefix(tmp_path: Path) -> None:
         made.until(lambda: made.way(4, "198.51.100.77") == ("eth1", "198.51.100.1"))
         assert made.followed() == []
         # the same subnet: the prefix rule holds, the gateway is the lease's; nothing is to be written
-        made.provider.offer("198.51.100.78", "198.51.100.2")
+        made.offer("198.51.100.78", "198.51.100.2")
         made.until(lambda: made.way(4, "198.51.100.78") == ("eth1", "198.51.100.2"))
         assert made.followed() == []
-        made.provider.offer("203.0.113.7", "203.0.113.1", prefix="2001:db8:c::")
+        made.offer("203.0.113.7", "203.0.113.1", prefix="2001:db8:c::")
         made.until(lambda: made.has("203.0.113.7"))
         made.until(lambda: made.way(4, "203.0.113.7") == ("eth1", "203.0.113.1"))
         made.until(lambda: made.has("2001:db8:c:"))
         made.until(lambda: {made.way(6, one)[0] for one in made.addresses(6)} == {"eth1"})
+        assert {path.rpartition("-")[2] for path in made.followed() if "/51-" in path} == {"ipv4.conf", "ipv6.conf"}
         assert made.daemon.complaints() == []
         steady_after(made)
         run_asymgen(made.daemon, "remove")
@@ -230,7 +228,7 @@ def test_address_rules_on_a_shared_subnet(tmp_path: Path) -> None:
         made.until(lambda: made.has("192.0.2.77"))
         write(made)
         made.until(lambda: made.way(4, "192.0.2.77") == ("eth1", "192.0.2.1"))
-        made.provider.offer("192.0.2.78", "192.0.2.2")
+        made.offer("192.0.2.78", "192.0.2.2")
         made.until(lambda: made.has("192.0.2.78"))
         made.until(lambda: made.way(4, "192.0.2.78") == ("eth1", "192.0.2.2"))
         assert made.way(4, "192.0.2.10") == ("eth0", "192.0.2.1")
@@ -239,7 +237,7 @@ def test_address_rules_on_a_shared_subnet(tmp_path: Path) -> None:
         assert os.path.basename(path) == "51-asymgen-ipv4.conf"
         assert made.daemon.run("stat", "--format=%a", path) == "644\n"
         # back at the planned address: nothing of the run-time file is left
-        made.provider.offer("192.0.2.77", "192.0.2.1")
+        made.offer("192.0.2.77", "192.0.2.1")
         made.until(lambda: made.has("192.0.2.77"))
         made.until(lambda: made.followed() == [])
         assert made.way(4, "192.0.2.77") == ("eth1", "192.0.2.1")
