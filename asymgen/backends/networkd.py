@@ -65,6 +65,7 @@ def capabilities(host: Host) -> Capabilities:
         rule_protocol=False,
         ordered=False,
         follows=_has(host, _LEASED_GATEWAY),
+        follows_temporary=False,
     )
 
 

@@ -116,7 +116,8 @@ def _what_was_written(source: Input, detection: Detection, written: Written, par
 def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any]) -> list[str]:
     """What a person types next; safe over SSH, since no interface goes down."""
     if source.root != Path("/"):
-        return [f"The files lie below {source.root}; they take effect on the host that they are for."]
+        return [f"The files lie below {source.root}; they take effect on the host that they are for.",
+                *_image_steps(source, detection)]  # fmt: skip
     steps = []
     # systemd-networkd sets rules of its own protocol: those of `commands` would stand beside them.
     if not detection.backends or any(use.name != networkd.NAME for use in detection.backends):
@@ -126,6 +127,19 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
     heading = "The running network is untouched. Next, as root, safe over SSH:"
     return [heading, *(f"  {step}   # {why}" for step, why in steps)]
+
+
+_ENABLING = (("update-rc.d",), ("chkconfig",), ("systemctl", "enable"))
+"""Commands that change links in the tree alone, and need no running init."""
+
+
+def _image_steps(source: Input, detection: Detection) -> list[str]:
+    """What the image needs beside the files, so that its first boot finds them."""
+    steps = [step for use in detection.backends for step in BACKENDS[use.name].activation(detection.host)]
+    wanted = [step for step in steps if any(step.argv[: len(start)] == start for start in _ENABLING)]
+    root = shlex.quote(str(source.root))
+    lines = [f"  chroot {root} {shlex.join(step.argv)}   # {step.why}" for step in wanted]
+    return ["If it is the tree of that host (an image), also, as root:", *lines] if lines else []
 
 
 def _retiring(source: Input, written: Written) -> Iterator[tuple[str, str]]:
