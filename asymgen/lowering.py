@@ -116,8 +116,8 @@ class _Lowering:
             )
         elif not self.can.follows_temporary and self._has_rules_of_temporary():
             yield (
-                f"as of this run: {where} has IPv6 privacy addresses and shares its prefix, so each has rules of its own; "
-                "run this again for later ones, switch them off (IPv6PrivacyExtensions=no), or give --backend sysv"
+                f"as of this run: {where} has IPv6 privacy addresses and shares its prefix, so each has rules of its "
+                "own; run this again for later ones, switch them off (IPv6PrivacyExtensions=no), or give --backend sysv"
             )
         for network in self.detours.uncaught:
             yield f"as of this run: {where} reaches {network} by its own gateway, as main uses another uplink for it"

@@ -30,16 +30,14 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     ),
     "amazon-ec2-net-utils": (
         "adds rules and tables from 10000 upwards for secondary interfaces and removes what others add to its files",
-        "Remove the package, or: systemctl mask --now policy-routes@INTERFACE.service "
-        "refresh-policy-routes@INTERFACE.timer",
+        "Remove the package, or run: systemctl mask --now policy-routes@INTERFACE.service",
     ),
     "nm-cloud-setup": (
-        "adds addresses, and rules of the priorities 30200 to 30500, which come before ours, to profiles while they run",
+        "adds addresses to profiles, and rules of the priorities 30200 to 30500, which come before ours",
         "Run: systemctl mask --now nm-cloud-setup.timer nm-cloud-setup.service",
     ),
     "oci-utils": (
-        "configures secondary VNICs with rules without priority, which come before ours, and takes away rules that "
-        "mention their addresses",
+        "configures secondary VNICs by rules without priority, which come before ours, and removes rules of others",
         "Run: systemctl mask --now ocid.service",
     ),
     "google-guest-agent": (
@@ -48,8 +46,7 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
     ),
     "cloud-netconfig": (
         "adds rules of the priorities 30000 to 30500, which come before ours, and copies main into tables of its own",
-        "Say CLOUD_NETCONFIG_MANAGE=no in the interface's ifcfg file, or: systemctl mask --now cloud-netconfig.timer "
-        "cloud-netconfig.service",
+        "Run: systemctl mask --now cloud-netconfig.timer cloud-netconfig.service",
     ),
 }
 

@@ -50,7 +50,8 @@ class Provider:
         (self.folder / "leases").write_text("", encoding="utf-8")
         self.process = self.routers.start(
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=router1",
-            "--bind-dynamic", "--log-dhcp", f"--log-facility={self.folder}/dnsmasq", "--dhcp-authoritative", "--no-ping", "--user=root", f"--pid-file={self.folder}/pid",
+            "--bind-dynamic", "--log-dhcp", f"--log-facility={self.folder}/dnsmasq",
+            "--dhcp-authoritative", "--no-ping", "--user=root", f"--pid-file={self.folder}/pid",
             f"--dhcp-leasefile={self.folder}/leases", f"--dhcp-range={address},{address},255.255.255.0,120",
             f"--dhcp-option=option:router,{router}", "--enable-ra", "--ra-param=router1,high,4,600",
             f"--dhcp-range={prefix},ra-only,64,600",
@@ -110,8 +111,14 @@ class World:
         deadline = time.monotonic() + 60
         while not happened():
             assert time.monotonic() < deadline, "\n".join(
-                [str(self.way(4, one)) for one in self.addresses(4)] + [*everything(self.host), self.host.ip("address"), self.daemon.log, *map(str, self.unit.runs),
-                 (self.provider.folder / "dnsmasq").read_text(encoding="utf-8")[-3000:]]
+                [str(self.way(4, one)) for one in self.addresses(4)]
+                + [
+                    *everything(self.host),
+                    self.host.ip("address"),
+                    self.daemon.log,
+                    *map(str, self.unit.runs),
+                    (self.provider.folder / "dnsmasq").read_text(encoding="utf-8")[-3000:],
+                ]
             )
             self.unit.poll()
             time.sleep(0.3)

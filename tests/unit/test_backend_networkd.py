@@ -133,7 +133,7 @@ def test_two_backends_share_a_host() -> None:
     ("241", Capabilities(goto=False, suppress_ifgroup=False, error_rules=False, suppress_prefixlength=False)),
 ])  # fmt: skip
 def test_capabilities(version: str, wanted: Capabilities) -> None:
-    follows = version not in ("241",)
+    follows = version != "241"
     always = replace(wanted, rule_protocol=False, ordered=False, follows=follows, follows_temporary=False)
     assert networkd.capabilities(on(version)) == always
 
