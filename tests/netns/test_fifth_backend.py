@@ -28,12 +28,13 @@ def tree(tmp_path: Path) -> Path:
     """A copy of the sources with what the page says, and nothing else."""
     blocks = dict(BLOCK.findall((TREE / "CONTRIBUTING.md").read_text(encoding="utf-8")))
     assert set(blocks) == {"asymgen/backends/local_d.py", "templates/local_d/start.sh.j2", "BACKENDS"}
-    for folder in ("asymgen", "templates"):
-        shutil.copytree(TREE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TREE / "asymgen", tmp_path / "asymgen", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TREE / "templates", tmp_path / "asymgen/templates")  # as in a wheel
     line = blocks.pop("BACKENDS")
     for path, text in blocks.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_text(text, encoding="utf-8")
+        place = tmp_path / re.sub("^templates/", "asymgen/templates/", path)
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(text, encoding="utf-8")
     table = tmp_path / "asymgen/backends/__init__.py"
     before = table.read_text(encoding="utf-8")
     after = re.sub(r"(BACKENDS: .*= \{\n)", rf"\g<1>{line}", before)
