@@ -21,6 +21,7 @@ from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_o
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
 from asymgen.leftovers import find_leftovers
+from asymgen.model import PROTOCOL
 from asymgen.report import printable, to_text
 from asymgen.system.files import Written
 from asymgen.system.texts import is_superuser
@@ -125,8 +126,17 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
         steps.append((f"{words} | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
+    if doubled_rules(detection):
+        flush = f"ip -4 rule flush protocol {PROTOCOL}; ip -6 rule flush protocol {PROTOCOL}"
+        steps.append((flush, "rules of another backend: systemd-networkd has its own now"))
     heading = "The running network is untouched. Next, as root, safe over SSH:"
     return [heading, *(f"  {step}   # {why}" for step, why in steps)]
+
+
+def doubled_rules(detection: Detection) -> bool:
+    """Whether rules that a script put there would stand beside those of systemd-networkd, which alone is left."""
+    only = {use.name for use in detection.backends} == {networkd.NAME}
+    return only and any(rule.protocol == PROTOCOL for rule in detection.host.rules)
 
 
 _ENABLING = (("update-rc.d",), ("chkconfig",), ("systemctl", "enable"))
