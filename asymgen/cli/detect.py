@@ -21,7 +21,7 @@ from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_o
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
 from asymgen.leftovers import find_leftovers
-from asymgen.model import PROTOCOL
+from asymgen.model import PROTOCOL, RuleAction
 from asymgen.report import printable, to_text
 from asymgen.system.files import Written
 from asymgen.system.texts import is_superuser
@@ -136,7 +136,8 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
 def doubled_rules(detection: Detection) -> bool:
     """Whether rules that a script put there would stand beside those of systemd-networkd, which alone is left."""
     only = {use.name for use in detection.backends} == {networkd.NAME}
-    return only and any(rule.protocol == PROTOCOL for rule in detection.host.rules)
+    ours = (rule for rule in detection.host.rules if rule.protocol == PROTOCOL)
+    return only and any(rule.action is not RuleAction.GOTO for rule in ours)  # jumps may be a watcher's
 
 
 _ENABLING = (("update-rc.d",), ("chkconfig",), ("systemctl", "enable"))
