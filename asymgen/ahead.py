@@ -1,6 +1,6 @@
 """What others' rules ask of the plan: what to repeat, where to jump, and whether a watcher must follow. Pure.
 
-routing.md, "The kernel state" (jump, conditional rules of others); docs/decisions/0020 and 0021.
+routing.md, "The kernel state" (jump, conditional rules of others); docs/decisions/0007 and 0008.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from asymgen.model import (
 from asymgen.numbers import PRIORITIES_EACH
 from asymgen.planfile import render_plan
 from asymgen.planner import plan as make_plan
+from asymgen.rivals import find_rivals
 from asymgen.settings import same_subnet
 
 BONDING_NOTE = (
@@ -78,7 +79,7 @@ def detect(host: Host, choices: Choices, kept: Kept) -> Detection:
     remaining = find_remaining(host, plan, state)
     return Detection(
         host, plan, state, uses, find_problems(host, plan), remaining,
-        (*files.values(), render_plan(plan)), _notes(plan, state, remaining),
+        (*files.values(), render_plan(plan)), (*_notes(plan, state, remaining), *map(str, find_rivals(host))),
     )  # fmt: skip
 
 

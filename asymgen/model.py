@@ -263,12 +263,14 @@ class Lease:
 class Managers:
     """What is on the host. ``init`` is systemd, sysvinit, openrc, runit, busybox or ""; keys of
     ``installed`` are manager names (see ManagedInterface) with their version ("" = unknown);
-    ``running`` the managers whose daemon runs."""
+    ``running`` the managers whose daemon runs;
+    ``rivals`` cloud agents that configure interfaces beside them (``rivals.py``)."""
 
     init: str = ""
     installed: Mapping[str, str] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     interfaces: Mapping[str, ManagedInterface] = field(default_factory=dict)
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -500,7 +502,7 @@ class Capabilities:
     iproute2, or a manager with a protocol of its own): rules are ours by their exact text or number.
     ``error_rules``: rules that answer unreachable, blackhole or prohibit. ``ordered``: rules of one
     priority are asked in the order given. ``follows``: what selects by a dynamic address is kept up to
-    date while the host runs."""
+    date while the host runs; ``follows_temporary``: IPv6 privacy addresses as well."""
 
     suppress_prefixlength: bool = True
     suppress_ifgroup: bool = True
@@ -510,6 +512,7 @@ class Capabilities:
     error_rules: bool = True
     ordered: bool = True
     follows: bool = True
+    follows_temporary: bool = True
 
 
 @dataclass(frozen=True)

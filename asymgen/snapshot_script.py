@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asymgen.system import dhcpcd, ifcfg, interfaces_file, names, networkd, udp_sockets
+from asymgen.system import dhcpcd, ifcfg, interfaces_file, names, networkd, rivals, udp_sockets
 from asymgen.system.probe import IP_OBJECTS, NOT_ROOT
 from asymgen.system.sysctls import PER_INTERFACE
 from asymgen.templating import render
@@ -113,11 +113,12 @@ FOLDERS = (
 )  # fmt: skip
 """Folders whose names are listed."""
 
-LINKS = ("/sbin/init", *(f"{folder}/*.wants/systemd-networkd.service" for folder in _UNIT_FOLDERS))
+LINKS = ("/sbin/init", *(f"{folder}/*.wants/systemd-networkd.service" for folder in _UNIT_FOLDERS), *rivals.LINKS)
 
 PRESENT = (
     "/run/openrc/softlevel", f"{ifcfg.RED_HAT}/ifup-eth", "/usr/share/ifupdown2", "/etc/network/ifupdown2",
     "/usr/libexec/ifupdown-ng", "/usr/lib/ifupdown-ng", "/etc/network/ifupdown-ng.conf",
+    *rivals.PATHS,
 )  # fmt: skip
 PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/systemd", "/lib/systemd")
 PROGRAMS = (

@@ -1,7 +1,7 @@
 """The real systemd-networkd, alone in a network namespace with a bus of its own; nothing of this machine's is touched.
 
-It has /run to itself (a tmpfs), an overlay over /etc and /var, and the test's folder as /etc/systemd/network.
-With ``container=`` set and /sys read-only it does not wait for udev.
+It has /run to itself (a tmpfs), an overlay over /etc, /var and /usr/local, and the test's folder as
+/etc/systemd/network. With ``container=`` set and /sys read-only it does not wait for udev.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.namespaces import Namespace
 
 DAEMON = "/lib/systemd/systemd-networkd"
 _SETUP = """
-for place in etc var; do
+for place in etc var usr/local; do
     mkdir -p "$1/upper/$place" "$1/work/$place"
     mount -t overlay overlay -o "lowerdir=/$place,upperdir=$1/upper/$place,workdir=$1/work/$place" "/$place"
 done

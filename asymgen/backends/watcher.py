@@ -1,6 +1,6 @@
 """asymgen-watch: a small shell script that keeps answers ahead of rules that others add later, and its unit.
 
-No backend, but a service that every backend's files may have beside them: docs/decisions/0020. It knows the
+No backend, but a service that every backend's files may have beside them: docs/decisions/0007. It knows the
 rules that are there, whoever set them, so one script does for all backends of a host.
 """
 

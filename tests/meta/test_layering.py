@@ -28,18 +28,20 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "diagnosis": (("diagnosis", "promise"), ("vocabulary", "words", "lookup", "planner", "lowering")),
     "templating": (("templating", "quoting"), ("vocabulary",)),
     "backends": (("backends", "backends.*", "commands_text"), ("vocabulary", "words", "templating")),
+    "rivals": (("rivals",), ("vocabulary",)),
     "changes": (("changes", "manifest"), ("vocabulary",)),
     "leftovers": (("leftovers",), ("vocabulary", "words", "planner")),
     "snapshot_script": (("snapshot_script",), ("vocabulary", "templating", "system")),
     "verify": (("verify", "verify_*", "findings", "explanation", "owners"), (
         "vocabulary", "words", "lookup", "planner", "lowering", "diagnosis", "changes", "leftovers", "detection",
+        "rivals",
     )),
-    "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends")),
+    "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends", "rivals")),
     "report": (("report",), ("vocabulary", "planner", "diagnosis", "detection", "changes")),
     "system": (("system", "system.*"), ("vocabulary", "changes")),
     "cli": (("__main__", "cli", "cli.*"), (
         "vocabulary", "words", "parse", "lookup", "choices", "planner", "planfile", "lowering", "diagnosis",
-        "templating", "backends", "changes", "leftovers", "snapshot_script", "detection",
+        "templating", "backends", "changes", "leftovers", "snapshot_script", "detection", "rivals",
         "report", "system", "verify",
     )),
 }  # fmt: skip

@@ -245,6 +245,8 @@ def flap(daemon: Networkd, interface: str) -> None:
     set the address anew, and gives the interface up."""
     daemon.host.ip("link", "set", interface, "down")
     wait_until(lambda: f"{interface}: Lost carrier" in daemon.log, daemon)
+    # … and has taken its addresses away: else it may hold the old one for the gateway's subnet being there.
+    wait_until(lambda: not daemon.host.ip("-4", "address", "show", "dev", interface, "scope", "global"), daemon)
     daemon.host.ip("link", "set", interface, "up")
 
 
