@@ -70,13 +70,13 @@ _HEAD = """\
 Written by `make lab` on {date}; {versions}. Do not edit.
 
 Each line is a Debian system booted by its own init with its own network manager, between two providers that drop
-packets with a foreign source (BCP 38). After each event every address of the machine is asked by ping, TCP and UDP from
-a client behind both providers; containers reach the machine's addresses and back; what the machine sends without a source
-leaves as before; no packet reached the wrong provider; no rule is there twice. A figure is the time from the event's
-end until all addresses answered a ping again (an address by DHCP, or IPv6's duplicate detection, takes its own second
-or two). **lost** means that nothing tells this backend of the event; `service asymgen restart` puts it right, and the
-proof was asked after that. An empty cell: the system has no such event. RPM distributions cannot be booted by this lab:
-their scripts are the same text, run on these systems."""
+packets with a foreign source (BCP 38). After each event every address of the machine is asked by ping, TCP and UDP
+from a client behind both providers; containers reach the machine's addresses and back; what the machine sends without
+a source leaves as before; no packet reached the wrong provider; no rule is there twice. A figure is the time from the
+event's end until all addresses answered a ping again (an address by DHCP, or IPv6's duplicate detection, takes its own
+second or two). **lost** means that nothing tells this backend of the event; `service asymgen restart` puts it right,
+and the proof was asked after that. An empty cell: the system has no such event. RPM distributions cannot be booted by
+this lab: their scripts are the same text, run on these systems."""
 
 
 if __name__ == "__main__":
