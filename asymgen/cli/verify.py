@@ -73,6 +73,11 @@ _RENDERERS: dict[str, Callable[[Sequence[Finding], str], str]] = {
 }
 
 
+def check_live(source: Input, detection: Detection) -> tuple[Finding, ...]:
+    """All findings of this host, with the kernel asked."""
+    return _findings(source, detection, live=True, targets=())
+
+
 def _findings(
     source: Input, detection: Detection, *, live: bool, targets: Sequence[tuple[Address, int]]
 ) -> tuple[Finding, ...]:
