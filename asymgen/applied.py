@@ -35,8 +35,8 @@ class SavedFile:
 
 @dataclass(frozen=True)
 class Applied:
-    """One apply. ``started`` is for people (local time), ``seconds`` the time to confirm; ``boot`` is the kernel's boot
-    id, by which a reboot in between is seen; ``manifest`` None: there was none."""
+    """One apply. ``started`` is for people (local time), ``seconds`` the time to confirm; ``boot`` is the kernel's
+    boot id, by which a reboot in between is seen; ``manifest`` None: there was none."""
 
     token: str
     started: str
@@ -47,8 +47,8 @@ class Applied:
     manifest: bytes | None
     snapshot: Mapping[str, Any]
     sysctls: tuple[Sysctl, ...]
-    backends_before: tuple[str, ...]
-    backends_after: tuple[str, ...]
+    services_before: tuple[str, ...]
+    services_after: tuple[str, ...]
 
     def former_files(self) -> tuple[RenderedFile, ...]:
         """The files as wanted again."""
@@ -87,8 +87,8 @@ def applied_text(applied: Applied) -> str:
         "manifest": None if applied.manifest is None else _encoded(applied.manifest),
         "snapshot": applied.snapshot,
         "sysctls": [[each.key, each.value, each.before, each.why] for each in applied.sysctls],
-        "backends_before": list(applied.backends_before),
-        "backends_after": list(applied.backends_after),
+        "services_before": list(applied.services_before),
+        "services_after": list(applied.services_after),
     }
     return json.dumps(document, ensure_ascii=True, indent=1) + "\n"
 
@@ -100,8 +100,8 @@ def parse_applied(text: str, origin: str) -> Applied:
         if found["schema"] != SCHEMA:
             raise InputError(f"{origin}: schema {found['schema']!r}, this asymgen knows {SCHEMA}", hint=HINT)
         return Applied(
-            token=str(found["token"]), started=str(found["started"]), by=str(found["by"]), seconds=int(found["seconds"]),
-            boot=str(found["boot"]),
+            token=str(found["token"]), started=str(found["started"]), by=str(found["by"]),
+            seconds=int(found["seconds"]), boot=str(found["boot"]),
             files=tuple(
                 SavedFile(PurePosixPath(each["path"]), _decoded(each["content"]), int(each["mode"], 8))
                 for each in found["files"]
@@ -109,8 +109,8 @@ def parse_applied(text: str, origin: str) -> Applied:
             manifest=None if found["manifest"] is None else _decoded(found["manifest"]),
             snapshot=dict(found["snapshot"]),
             sysctls=tuple(Sysctl(*map(str, each)) for each in found["sysctls"]),
-            backends_before=tuple(map(str, found["backends_before"])),
-            backends_after=tuple(map(str, found["backends_after"])),
+            services_before=tuple(map(str, found["services_before"])),
+            services_after=tuple(map(str, found["services_after"])),
         )  # fmt: skip
     except (ValueError, LookupError, TypeError, AttributeError, binascii.Error) as problem:
         raise InputError(f"{origin}: cannot be read: {problem!r}", hint=HINT) from problem

@@ -59,6 +59,14 @@ class LiveRoot:
             stderr=subprocess.STDOUT, text=True, env=environment(), start_new_session=True,
         )  # fmt: skip
 
+    def processes(self, word: str) -> list[int]:
+        """Those in this root whose command line has ``word``."""
+        return [
+            process
+            for process in self._inside()
+            if word in Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+        ]
+
     def close(self) -> None:
         for process in self._inside():
             os.kill(process, signal.SIGKILL)

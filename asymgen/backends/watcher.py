@@ -42,8 +42,11 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
 def activation(host: Host, state: KernelState) -> tuple[Command, ...]:
     """Start it now and at every boot, where ``state`` needs it. Without systemd the scripts of the backends
     start it whenever an uplink comes up."""
-    if not state.watched:
-        return ()
+    return restart(host) if state.watched else ()
+
+
+def restart(host: Host) -> tuple[Command, ...]:
+    """Start it with the files that are there now."""
     if host.managers.init != "systemd":
         # restart, not start: one that runs already would keep the old plan
         return (Command((SCRIPT[Placement.ADMIN], "restart"), "keep answers ahead of tunnels"),)

@@ -14,9 +14,10 @@ import click
 
 from asymgen.applied import Applied, saved_files
 from asymgen.backends import BACKENDS
-from asymgen.backends.used import used_backends
+from asymgen.backends.used import start_again, used_services
 from asymgen.changes import Changes
 from asymgen.cli import outcome
+from asymgen.cli.detect import doubled_rules
 from asymgen.cli.inputs import Input, read_input
 from asymgen.cli.itself import itself, itself_argv
 from asymgen.cli.options import BACKEND, CHOICES, READER, add_options
@@ -28,10 +29,11 @@ from asymgen.errors import AsymgenError, CommandFailedError, DifferencesFoundErr
 from asymgen.findings import Finding, Severity
 from asymgen.leftovers import find_leftovers
 from asymgen.manifest import MANIFEST_PATH
+from asymgen.model import PROTOCOL, Command, Family, Host
 from asymgen.parse import parse_host
 from asymgen.report import printable
 from asymgen.system.apply_folder import ApplyFolder, Phase
-from asymgen.system.commands import Runner
+from asymgen.system.commands import Runner, pasteable
 from asymgen.system.files import read_manifest
 from asymgen.system.guard import boot_id, now, start_guard, tell_syslog, who
 from asymgen.system.locking import Checkpoint
@@ -120,8 +122,8 @@ def _remember(snapshot: dict[str, Any], detection: Detection, changes: Changes, 
         manifest=None if found is None else found.content,
         snapshot=snapshot,
         sysctls=detection.state.sysctls,
-        backends_before=used_backends(entry.path for entry in manifest.files) if manifest else (),
-        backends_after=tuple(use.name for use in detection.backends),
+        services_before=used_services(entry.path for entry in manifest.files) if manifest else (),
+        services_after=used_services(file.path for file in detection.files),
     )
 
 
@@ -170,13 +172,24 @@ def _start_guard(folder: ApplyFolder, applied: Applied, detection: Detection) ->
 def _activate(source: Input, detection: Detection) -> None:
     """As ``detect --write`` prints it: no interface goes down, no manager starts anew."""
     run = Runner()
-    for use in detection.backends:
-        for step in BACKENDS[use.name].activation(detection.host):
-            run.run(step.argv)
+    for name in used_services(file.path for file in detection.files):
+        for step in start_again(name, detection.host):
+            _run_step(run, step)
+    if doubled_rules(detection):
+        for family in Family:
+            run.run(["ip", f"-{family}", "rule", "flush", "protocol", str(PROTOCOL)])
     stale = find_leftovers(parse_host(take_snapshot(run, ROOT)), source.kept, wanted=detection.state)
     if not stale.is_empty:
         can_protocol = BACKENDS["sysv"].capabilities(detection.host).rule_protocol
         run.run(["sh"], input=commands_script(stale, undo=True, protocol=can_protocol))
+
+
+def _run_step(run: Runner, step: Command) -> None:
+    """With all that a script says: its last line alone is seldom the reason."""
+    result = run.run(step.argv, check=False)
+    if result.returncode != 0:
+        said = "; ".join(filter(None, map(str.strip, result.stderr.splitlines())))
+        raise CommandFailedError(f"{pasteable(step.argv)}: exit code {result.returncode}: {said}")
 
 
 def _until_right(source: Input) -> tuple[Finding, ...]:
@@ -191,7 +204,7 @@ def _until_right(source: Input) -> tuple[Finding, ...]:
         signal.sigtimedwait([], 0.2)
 
 
-def _live() -> Any:
+def _live() -> Host:
     return parse_host(take_snapshot(Runner(), ROOT), origin="this host")
 
 
@@ -212,6 +225,9 @@ def _wait(folder: ApplyFolder, applied: Applied, *, checkpoint: Checkpoint) -> N
 def _await_guard(folder: ApplyFolder, applied: Applied, *, checkpoint: Checkpoint) -> None:
     """Time is up, or somebody confirmed or reverted in another shell."""
     while folder.phase() in (Phase.PENDING, Phase.REVERTING) and folder.is_guarded():
+        signal.sigtimedwait([], 0.1)
+    deadline = now() + SETTLING
+    while folder.phase() is Phase.REVERTING and now() < deadline:  # somebody else's `asymgen revert`
         signal.sigtimedwait([], 0.1)
     if folder.phase() is Phase.PENDING:  # the guard was killed
         _go_back(folder, applied, f"not confirmed within {applied.seconds} s", checkpoint=checkpoint)

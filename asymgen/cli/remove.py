@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from asymgen.backends import BACKENDS, watcher
 from asymgen.backends.base import Service
 from asymgen.backends.shell import capabilities
+from asymgen.backends.used import SERVICES, used_services
 from asymgen.cli.inputs import Input, read_without_choices
 from asymgen.cli.itself import itself
 from asymgen.cli.options import ROOT, add_options
@@ -18,6 +18,7 @@ from asymgen.errors import CommandFailedError, UnsupportedError
 from asymgen.leftovers import Leftovers, find_leftovers
 from asymgen.model import Command, Host
 from asymgen.report import printable
+from asymgen.system.apply_folder import ApplyFolder
 from asymgen.system.commands import Runner
 from asymgen.system.files import read_manifest, remove_all
 from asymgen.system.texts import is_superuser
@@ -38,6 +39,8 @@ def command(*, root: str | None, force: bool) -> None:
     is_live = place.resolve() == Path("/")
     if is_live and not is_superuser():
         raise UnsupportedError("removing from / needs root", hint=f"run: sudo {itself()} remove")
+    folder = ApplyFolder(place)
+    _refuse_while_applying(folder)
     used = _used_services(place)
     if is_live:
         _leave_the_kernel(place, used)
@@ -50,15 +53,23 @@ def command(*, root: str | None, force: bool) -> None:
         click.echo(printable(f"backup of {path}: {backup}"))
     if not written.changes.pending:
         click.echo("nothing to remove: no file of asymgen's is here")
+    folder.forget()
     written.changes.refuse_conflicts()
+
+
+def _refuse_while_applying(folder: ApplyFolder) -> None:
+    phase = folder.phase()
+    if phase is not None and phase.is_open:
+        raise UnsupportedError(
+            f"{folder.path}: an apply is {phase.value}", hint=f"`{itself()} confirm` or `{itself()} revert` first"
+        )
 
 
 def _used_services(root: Path) -> list[Service]:
     """The watcher and the backends, as far as the manifest shows them; the watcher ends first."""
     manifest = read_manifest(root)
     files = [] if manifest is None else [entry.path for entry in manifest.files]
-    services: list[Service] = [watcher, *BACKENDS.values()]
-    return [service for service in services if any(path.match(str(service.MARK)) for path in files)]
+    return [SERVICES[name] for name in used_services(files)]
 
 
 def _live_host(root: Path) -> Host:

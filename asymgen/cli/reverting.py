@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from asymgen.applied import Applied, restoration
-from asymgen.backends import BACKENDS
+from asymgen.backends.used import SERVICES, start_again
 from asymgen.boot_hook import BootHook, boot_hook
 from asymgen.cli.itself import itself_argv
 from asymgen.errors import AsymgenError, CommandFailedError, UnsupportedError
@@ -47,11 +47,11 @@ def _put_back(folder: ApplyFolder, applied: Applied, *, why: str, checkpoint: Ch
     run = Runner()
     before = parse_host(applied.snapshot, origin="the state before the apply")
     rebooted = applied.boot != boot_id()
-    new = [name for name in applied.backends_after if name not in applied.backends_before]
+    new = [name for name in applied.services_after if name not in applied.services_before]
     problems: list[str] = []
     if not rebooted:
-        checkpoint("stop the new backends")
-        problems += _attempts(run, (step for name in new for step in BACKENDS[name].deactivation(before)))
+        checkpoint("stop what is new")
+        problems += _attempts(run, (step for name in new for step in SERVICES[name].deactivation(before)))
     checkpoint("put the files back")
     restore_files(ROOT, applied.former_files(), applied.manifest, checkpoint=checkpoint)
     if not rebooted:
@@ -88,9 +88,9 @@ def disarm_hook(host: Host) -> None:
 def _afterwards(applied: Applied, new: Iterable[str], before: Host) -> Iterator[Command]:
     """What makes the managers see the old files: those that came go, those that were there reload."""
     for name in new:
-        yield from BACKENDS[name].after_removal(before)
-    for name in applied.backends_before:
-        yield from BACKENDS[name].activation(before)
+        yield from SERVICES[name].after_removal(before)
+    for name in applied.services_before:
+        yield from start_again(name, before)
 
 
 def _attempts(run: Runner, steps: Iterable[Command]) -> list[str]:

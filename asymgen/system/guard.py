@@ -7,12 +7,10 @@ a session of its own, with nothing of the terminal's open.
 from __future__ import annotations
 
 import os
-import subprocess
 import syslog
 import time
 from collections.abc import Sequence
 
-from asymgen.errors import CommandFailedError
 from asymgen.system.commands import Runner
 
 PATIENCE = 10.0
@@ -25,13 +23,7 @@ def start_guard(run: Runner, argv: Sequence[str], *, token: str, by_systemd: boo
         unit = f"asymgen-apply-{token}"
         run.run(["systemd-run", "--quiet", "--collect", f"--unit={unit}", "--property=KillMode=process", "--", *argv])
         return
-    try:
-        subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True, close_fds=True, cwd="/",
-        )  # fmt: skip
-    except OSError as problem:
-        raise CommandFailedError(f"{argv[0]}: cannot be started: {problem.strerror}") from problem
+    run.detach(argv)
 
 
 def sleep_until(deadline: float) -> None:

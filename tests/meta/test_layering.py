@@ -38,11 +38,12 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     )),
     "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends", "rivals")),
     "report": (("report",), ("vocabulary", "planner", "diagnosis", "detection", "changes")),
-    "system": (("system", "system.*"), ("vocabulary", "changes")),
+    "applied": (("applied", "boot_hook"), ("vocabulary", "words", "changes", "templating")),
+    "system": (("system", "system.*"), ("vocabulary", "changes", "applied")),
     "cli": (("__main__", "cli", "cli.*"), (
         "vocabulary", "words", "parse", "lookup", "choices", "planner", "planfile", "lowering", "diagnosis",
         "templating", "backends", "changes", "leftovers", "snapshot_script", "detection", "rivals",
-        "report", "system", "verify",
+        "report", "system", "verify", "applied",
     )),
 }  # fmt: skip
 

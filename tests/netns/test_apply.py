@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import TREE
 from tests.live_root import LiveRoot, everything, live_root, wait_until
 from tests.packet_lab import packet_lab
 
@@ -106,19 +108,40 @@ def test_interrupted_it_goes_back_at_once(live: LiveRoot, number: signal.Signals
     assert everything(live.lab) == kernel
 
 
+WRONG = """
+import sys
+sys.argv[0] = "asymgen/__main__.py"
+from asymgen.cli import apply, main
+from asymgen.findings import Finding, Severity
+apply.SETTLING = 1
+apply.check_live = lambda *_: (Finding(Severity.ERROR, "answer", "answers go astray", "why", "do this"),)
+main()
+"""
+
+
 def test_a_failed_verification_goes_back(live: LiveRoot) -> None:
-    """Somebody's rule takes the plan's table away: ip(8) fails for the rule that leads to it."""
+    """Everything is real but the finding: what asymgen puts in place is right on every host that a test can build."""
+    kernel, written = everything(live.lab), files(live)
+    done = live.run(sys.executable, "-c", WRONG, "apply", *options(), code=1)
+    assert "create /etc/init.d/asymgen" in done.stdout
+    assert "error: answers go astray\n  do this" in done.stdout
+    assert "everything is as it was: the verification failed" in done.stderr
+    assert everything(live.lab) == kernel
+    assert files(live) == written
+
+
+def test_a_step_that_fails_goes_back(live: LiveRoot) -> None:
+    """The init script's start fails midway: ip(8) loses one rule."""
     fake = live.upper.parent / "bin"
     fake.mkdir()
-    (fake / "ip").write_text(
-        '#!/bin/sh\ncase "$*" in *-batch*) exec sed /lookup.2/d | /sbin/ip "$@" ;; esac\nexec /sbin/ip "$@"\n'
-    )
+    (fake / "ip").write_text('#!/bin/sh\ncase "$*" in *-batch*) exec sed "/pref 32013 /d" | /sbin/ip "$@" ;; esac\n'
+                             'exec /sbin/ip "$@"\n')  # fmt: skip
     (fake / "ip").chmod(0o755)
     kernel, written = everything(live.lab), files(live)
     path = f"PATH={fake}:{os.environ['PATH']}"
-    done = live.run("env", path, "python3", "-c", CALL, "apply", *options(), code=1)
-    assert "not in the kernel: ip -4 rule add pref 32013" in done.stdout + done.stderr
-    assert "everything is as it was" in done.stderr
+    done = live.run("env", path, sys.executable, "-c", CALL, "apply", *options(), code=1)
+    assert "everything is as it was: /etc/init.d/asymgen start: exit code 1" in done.stderr
+    assert "not in the kernel: ip -4 rule add pref 32013" in done.stderr
     assert everything(live.lab) == kernel
     assert files(live) == written
 
@@ -172,11 +195,8 @@ def test_a_guard_that_is_killed_is_not_missed(live: LiveRoot) -> None:
     kernel = everything(live.lab)
     waiting = live.start("apply", *options(seconds=5))
     wait_until(lambda: is_applied(live), "applied")
-    guard = live.run("sh", "-c", "pgrep -f -- '--guard' | while read -r each; do "
-                     'grep -q asymgen "/proc/$each/cmdline" && [ "$(readlink /proc/$each/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ]'
-                     ' && echo "$each"; done').stdout.split()  # fmt: skip
-    assert guard
-    os.kill(int(guard[0]), signal.SIGKILL)
+    [guard] = live.processes("--guard")
+    os.kill(guard, signal.SIGKILL)
     output, _ = waiting.communicate(timeout=60)
     assert "not confirmed within 5 s" in output
     assert everything(live.lab) == kernel
@@ -193,3 +213,74 @@ def test_files_in_the_way_are_refused_before_anything_happens(live: LiveRoot) ->
     assert "a file is in the way" in live.asymgen("apply", *options(), code=4).stderr
     assert everything(live.lab) == kernel
     assert phase(live) == ""
+
+
+# --- killed at every step --------------------------------------------------------------------------------
+
+KILLED = str(TREE / "tests" / "killed_apply.py")
+APPLY_STEPS = (
+    "write the state before", "publish the state before", "start the guard", "arm the boot hook", "write the files",
+    "activate", "verify", "wait",
+)  # fmt: skip
+REVERT_STEPS = (
+    "stop what is new", "put the files back", "put the kernel back", "take the boot hook away", "advance to reverted",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("step", APPLY_STEPS)
+def test_killed_while_it_applies(live: LiveRoot, step: str) -> None:
+    """The guard too: whoever comes next finds it, says so, and the host is in the old state."""
+    kernel, written = everything(live.lab), files(live)
+    killed = live.run(sys.executable, KILLED, step, "apply", *options(seconds=600), code=None)
+    assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
+    for guard in live.processes("--guard"):
+        os.kill(guard, signal.SIGKILL)
+    was_open = phase(live) == "pending"
+    told = live.asymgen("confirm", code=1).stderr
+    assert ("was interrupted: everything is as it was before it" if was_open else "no apply is waiting") in told
+    assert everything(live.lab) == kernel
+    assert files(live) == written
+    assert "verified and confirmed" in live.asymgen("apply", *options(), "--yes").stdout, "and nothing is in its way"
+
+
+@pytest.mark.parametrize("step", REVERT_STEPS)
+def test_killed_while_it_goes_back(live: LiveRoot, step: str) -> None:
+    kernel, written = everything(live.lab), files(live)
+    live.asymgen("apply", *options(), "--yes")
+    killed = live.run(sys.executable, KILLED, step, "revert", code=None)
+    assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
+    assert phase(live) == "reverting"
+    live.asymgen("revert")
+    assert (everything(live.lab), files(live)) == (kernel, written)
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ("mount -t tmpfs -o size=4k,mode=755 none /var/lib/asymgen", "No space left on device"),
+        ("mount -t tmpfs -o ro none /var/lib/asymgen", "Read-only file system"),
+        ("mount -t tmpfs -o ro none /etc/iproute2", "Read-only file system"),
+    ],
+    ids=["full", "read-only state", "read-only etc"],
+)
+def test_bad_disks_leave_everything_as_it_was(live: LiveRoot, broken: str, says: str) -> None:
+    live.run("mkdir", "-p", "/var/lib/asymgen", "/etc/iproute2")
+    live.run("sh", "-c", broken)
+    kernel, written = everything(live.lab), files(live)
+    done = live.asymgen("apply", *options(), code=None)
+    assert done.returncode in (1, 5)
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert everything(live.lab) == kernel
+    assert files(live) == written
+
+
+def test_remove_while_an_apply_waits_is_refused_and_takes_its_memory_away_later(live: LiveRoot) -> None:
+    waiting = live.start("apply", *options(seconds=60))
+    wait_until(lambda: phase(live) == "pending" and is_applied(live), "applied")
+    assert "an apply is pending" in live.asymgen("remove", code=3).stderr
+    live.asymgen("confirm")
+    waiting.communicate(timeout=30)
+    live.asymgen("remove")
+    assert not (live.upper / "var/lib/asymgen").exists() or not any((live.upper / "var/lib/asymgen").iterdir())
+    assert not is_applied(live)
