@@ -1,6 +1,6 @@
 # One door: "make" lists what there is, CI calls "make ci" and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help venv lint format test test-root golden diagram bench ci install-hooks clean
+.PHONY: help venv lint format test test-root lab golden diagram bench ci install-hooks clean
 
 # Every file that starts with "#!/bin/sh", whatever its name; templates are checked as rendered, by tests/shell.
 SHELL_FILES = $(shell grep --recursive --files-with-matches --max-count=1 '^\#!/bin/sh' \
@@ -30,6 +30,11 @@ test: ## the fast tests: no root, no network namespaces
 
 test-root: ## the tests that ask a real kernel, as root
 	./run pytest -n 2 -m netns
+
+lab: ## boot every system of the lab and write docs/proof.md, as root (about 10 minutes)
+	rm -f build/lab-results && mkdir -p build
+	CI=true ASYMGEN_LAB=all ASYMGEN_LAB_RESULTS=build/lab-results ./run pytest -n 2 tests/lab
+	./run python -m tests.lab.journal build/lab-results >build/proof.md && mv build/proof.md docs/proof.md
 
 golden: ## write the golden files of tests/cases anew; read the diff before you commit it
 	ASYMGEN_WRITE_GOLDEN=1 ./run pytest -q tests/golden

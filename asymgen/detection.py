@@ -27,6 +27,7 @@ from asymgen.model import (
 from asymgen.numbers import PRIORITIES_EACH
 from asymgen.planfile import render_plan
 from asymgen.planner import plan as make_plan
+from asymgen.rivals import find_rivals
 from asymgen.settings import same_subnet
 
 BONDING_NOTE = (
@@ -78,7 +79,7 @@ def detect(host: Host, choices: Choices, kept: Kept) -> Detection:
     remaining = find_remaining(host, plan, state)
     return Detection(
         host, plan, state, uses, find_problems(host, plan), remaining,
-        (*files.values(), render_plan(plan)), _notes(plan, state, remaining),
+        (*files.values(), render_plan(plan)), (*_notes(plan, state, remaining), *map(str, find_rivals(host))),
     )  # fmt: skip
 
 
@@ -116,6 +117,9 @@ def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses:
         tuple(setting for setting in whole.sysctls if setting.interface in use.interfaces),
         whole.notes,
         _siblings(whole, elsewhere),
+        whole.watch,
+        whole.watched,
+        whole.watch_routes,
     )
 
 
@@ -136,7 +140,8 @@ def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
         tuple(dict.fromkeys(member for part in parts for member in part.groups)),
         tuple(setting for part in parts for setting in part.sysctls),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
+        watch=parts[0].watch, watched=parts[0].watched, watch_routes=parts[0].watch_routes,
+    )  # fmt: skip
 
 
 def _notes(plan: Plan, state: KernelState, remaining: Iterable[Problem]) -> tuple[str, ...]:

@@ -77,19 +77,25 @@ def is_tunnel_rule(host: Host, rule: Rule, uplinks: Collection[str]) -> bool:
     return takes_everything(routes, rule.family, uplinks)
 
 
-def find_jump(host: Host, rules: Iterable[Rule], uplinks: Collection[str], *, first: int) -> Jump | None:
-    """The jump over the first tunnel rule that stands before ``first``, our lowest priority."""
-    for rule in rules:
-        if rule.priority < first and is_tunnel_rule(host, rule, uplinks):
-            return Jump(rule.family, max(rule.priority - 1, 0), rule)
-    return None
+LOWEST_JUMP = 2
+"""wg-quick adds its two rules before the second rule, which a jump often is: from priority 1 on they would
+stand at 0 both, in the wrong order, and unbound packets to the host's own subnets enter the tunnel (tried)."""
 
 
-def bypassed_rules(rules: Iterable[Rule], *, first: int, jump: Jump | None) -> tuple[Rule, ...]:
-    """The rules of others that a reply would no longer meet: those between ours (or the jump) and the
-    rule for ``main``, with the ones that a reply cannot match left out."""
+def find_tunnel(host: Host, rules: Iterable[Rule], uplinks: Collection[str]) -> Rule | None:
+    """The first tunnel rule, before ours or behind them."""
+    return next((rule for rule in rules if is_tunnel_rule(host, rule, uplinks)), None)
+
+
+def jump_over(rule: Rule) -> Jump | None:
+    """The jump over a tunnel rule; None where no room is left before it."""
+    return Jump(rule.family, rule.priority - 1, rule) if rule.priority > LOWEST_JUMP else None
+
+
+def bypassed_rules(rules: Iterable[Rule], *, start: int) -> tuple[Rule, ...]:
+    """The rules of others that an answer would not meet: those between ``start`` (ours, the jump, or where a
+    jump may be placed later) and the rule for ``main``, with the ones that it cannot match left out."""
     rules = tuple(rules)
-    start = first if jump is None else jump.priority + 1
     end = main_priority(rules)
     return tuple(
         rule

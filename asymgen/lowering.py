@@ -18,7 +18,7 @@ P+0 gets priorities of its own, and all that follows moves up by as many.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from asymgen.detours import Detours, find_detours
@@ -34,12 +34,14 @@ from asymgen.model import (
     Network,
     NextHop,
     Plan,
+    Range,
     Route,
     RouteType,
     Rule,
     RuleAction,
     Uplink,
     UplinkState,
+    Watched,
 )
 from asymgen.numbers import PRIORITIES_EACH
 from asymgen.prefixes import is_inside, single_address
@@ -60,7 +62,17 @@ def lower(plan: Plan, capabilities: Capabilities) -> KernelState:
         states.append(lowered.state())
         notes += lowered.notes()
     groups = _group_members(working, plan.groups) if capabilities.suppress_ifgroup else ()
-    return KernelState(tuple(states), groups, plan.sysctls, tuple(dict.fromkeys(notes)))
+    return KernelState(
+        tuple(states), groups, plan.sysctls, tuple(dict.fromkeys(notes)),
+        watch=plan.watch, watched=_watched(working) if plan.watch else (), watch_routes=plan.watch_routes,
+    )  # fmt: skip
+
+
+def _watched(uplinks: Iterable[Uplink]) -> tuple[Watched, ...]:
+    return tuple(
+        Watched(up.family, up.interface, Range(up.priority, up.priority + PRIORITIES_EACH - 1), up.table)
+        for up in uplinks
+    )
 
 
 def other_group(plan: Plan, uplink: Uplink) -> int:
@@ -95,8 +107,8 @@ class _Lowering:
         return self.family in self.plan.local_moved
 
     def state(self) -> UplinkState:
-        rules = dict.fromkeys(rule for source in self._sources() for rule in self._rules(source))
-        return UplinkState(self.uplink, tuple(self._routes()), tuple(rules))
+        rules = tuple(dict.fromkeys(rule for source in self._sources() for rule in self._rules(source)))
+        return UplinkState(self.uplink, tuple(self._routes()), rules, tuple(self._jumps(rules)))
 
     def _has_inseparable(self) -> bool:
         """Whether a group cannot hide some other uplink. IPv6 then cannot ask ``main`` at all: a PMTU
@@ -114,6 +126,11 @@ class _Lowering:
                 f"as of this run: rules of {where} select {', '.join(map(str, self._sources()))}; "
                 "run this again when DHCP or a router gives it an address outside"
             )
+        elif not self.can.follows_temporary and self._has_rules_of_temporary():
+            yield (
+                f"as of this run: {where} has IPv6 privacy addresses and shares its prefix, so each has rules of its "
+                "own; run this again for later ones, switch them off (IPv6PrivacyExtensions=no), or give --backend sysv"
+            )
         for network in self.detours.uncaught:
             yield f"as of this run: {where} reaches {network} by its own gateway, as main uses another uplink for it"
         for network in self.detours.hidden:
@@ -123,6 +140,10 @@ class _Lowering:
                 f"as of this run: networks that appear later behind other interfaces are not known to {where}; "
                 "run this again after such a change"
             )
+
+    def _has_rules_of_temporary(self) -> bool:
+        sources = self._sources()
+        return any(each.temporary and single_address(each.address) in sources for each in self.uplink.addresses)
 
     def _sources(self) -> tuple[Network, ...]:
         if self.can.iif or not self.plan.forwards:
@@ -164,10 +185,8 @@ class _Lowering:
     # --- rules ----------------------------------------------------------------------------------
 
     def _rules(self, source: Network) -> Iterator[Rule]:
-        first = [*self._before_all(source), *self._nested(source)]
-        entry = min((rule.priority for rule in first), default=self.uplink.priority + self.shift + 1)
-        yield from self._jumps(source, entry)
-        yield from first
+        yield from self._before_all(source)
+        yield from self._nested(source)
         yield from self._own_subnet(source)
         yield from self._guard(source)
         yield self._rule(3, source, table=self.uplink.table)
@@ -195,20 +214,16 @@ class _Lowering:
             protocol=PROTOCOL,
         )  # fmt: skip
 
-    def _jumps(self, source: Network, entry: int) -> Iterator[Rule]:
+    def _jumps(self, rules: Sequence[Rule]) -> Iterator[Rule]:
+        """As jumps.sh.j2 places them: each source to the first rule of its uplink."""
+        entry = min(rule.priority for rule in rules)
         for jump in self.plan.jumps:
-            if jump.family is not self.family:
-                continue
-            if not self.can.goto:
-                self.inexpressible.append(
-                    f"replies of {self.uplink.interface} enter the tunnel of rule {jump.over.priority}: this backend "
-                    f"has no goto; give --priority-base {jump.over.priority // 2}, or another --backend"
-                )
-                continue
-            yield Rule(
-                self.family, jump.priority, action=RuleAction.GOTO, target=entry, source=source,
-                iif="lo" if self.can.iif else None, protocol=PROTOCOL,
-            )  # fmt: skip
+            if jump.family is self.family and jump.over.priority < entry:
+                for source in self._sources():
+                    yield Rule(
+                        self.family, jump.priority, action=RuleAction.GOTO, target=entry, source=source,
+                        iif="lo" if self.can.iif else None, protocol=PROTOCOL,
+                    )  # fmt: skip
 
     def _before_all(self, source: Network) -> Iterator[Rule]:
         if self._has_local():
@@ -230,9 +245,14 @@ class _Lowering:
         again = repeated(rule, source, self.family)
         if isinstance(again, Rule) and again.action is RuleAction.GOTO and not self.can.goto:
             return "this backend has no goto"
+        if isinstance(again, Rule) and again.action is RuleAction.GOTO and (again.target or 0) <= self._last_repeat():
+            return f"it leads to priority {again.target}, and no rule can lead backwards"
         if isinstance(again, Rule) and again.action not in _PLAIN_ACTIONS and not self.can.error_rules:
             return f"this backend has no rule that says {again.action.value}"
         return again
+
+    def _last_repeat(self) -> int:
+        return self.uplink.priority + self.shift
 
     def _is_guarded(self, prefix: Network) -> bool:
         """Whether P+0 can ask ``main`` for networks nested inside ``prefix``, at any time: an error route

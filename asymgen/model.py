@@ -263,12 +263,14 @@ class Lease:
 class Managers:
     """What is on the host. ``init`` is systemd, sysvinit, openrc, runit, busybox or ""; keys of
     ``installed`` are manager names (see ManagedInterface) with their version ("" = unknown);
-    ``running`` the managers whose daemon runs."""
+    ``running`` the managers whose daemon runs;
+    ``rivals`` cloud agents that configure interfaces beside them (``rivals.py``)."""
 
     init: str = ""
     installed: Mapping[str, str] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     interfaces: Mapping[str, ManagedInterface] = field(default_factory=dict)
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -298,6 +300,8 @@ class Host:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     reader: str = "iproute2"
+    udp_wildcards: frozenset[tuple[Family, int]] = frozenset()
+    """UDP ports (1 to 65535) with a socket that is bound to no address."""
 
     def link(self, name: str) -> Link | None:
         """The link called ``name``, or None."""
@@ -369,6 +373,8 @@ class Kept:
     sysctls_before: Mapping[str, str] = field(default_factory=dict)
     gateways: Mapping[str, tuple[Address, ...]] = field(default_factory=dict)
     """What ``--gateway`` said in an earlier run; the empty tuple is ``none``."""
+    watch: str = ""
+    """Why an earlier run wrote asymgen-watch: it must not go because the tunnel is down for the moment."""
 
 
 @dataclass(frozen=True)
@@ -413,7 +419,8 @@ class Unresolved:
 
 @dataclass(frozen=True)
 class Jump:
-    """Send replies past ``over`` (a catch-all rule into a tunnel): a goto at ``priority``."""
+    """Send replies past ``over`` (a catch-all rule into a tunnel): a goto at ``priority``, for the uplinks
+    whose rules stand behind it."""
 
     family: Family
     priority: int
@@ -450,7 +457,8 @@ class Plan:
     ``active`` are the families in which there is something to do; ``main`` the host's unicast routes
     in ``main`` longer than a default; ``repeats`` the rules of others that stand between ours (or the
     jump's priority) and ``main``; ``main_errors`` what ``main`` answers with an error (blackhole,
-    unreachable, prohibit), which no suppressor skips; ``local_moved`` those
+    unreachable, prohibit), which no suppressor skips; ``watch`` says why jumps must follow rules that appear
+    later ("": they need not), ``watch_routes`` that a route may be enough for that; ``local_moved`` those
     whose ``local`` rule stands behind ours; ``forwards``: the
     host routes between uplinks; ``kept``: what the next run must find in the plan file.
     """
@@ -465,6 +473,8 @@ class Plan:
     main: tuple[Route, ...] = ()
     repeats: tuple[Rule, ...] = ()
     jumps: tuple[Jump, ...] = ()
+    watch: str = ""
+    watch_routes: bool = False
     main_errors: tuple[Network, ...] = ()
     local_moved: frozenset[Family] = frozenset()
     sysctls: tuple[Sysctl, ...] = ()
@@ -492,7 +502,7 @@ class Capabilities:
     iproute2, or a manager with a protocol of its own): rules are ours by their exact text or number.
     ``error_rules``: rules that answer unreachable, blackhole or prohibit. ``ordered``: rules of one
     priority are asked in the order given. ``follows``: what selects by a dynamic address is kept up to
-    date while the host runs."""
+    date while the host runs; ``follows_temporary``: IPv6 privacy addresses as well."""
 
     suppress_prefixlength: bool = True
     suppress_ifgroup: bool = True
@@ -502,16 +512,18 @@ class Capabilities:
     error_rules: bool = True
     ordered: bool = True
     follows: bool = True
+    follows_temporary: bool = True
 
 
 @dataclass(frozen=True)
 class UplinkState:
     """One uplink in the kernel's terms: ``routes`` all lie in its table, ``rules`` all carry its
-    priorities, except jumps, whose priority stands before somebody else's rule."""
+    priorities. ``jumps`` stand before somebody else's rule, as of now: backends leave them to the watcher."""
 
     uplink: Uplink
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
+    jumps: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -523,20 +535,34 @@ class Sibling:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """An uplink whose answers must stay ahead of tunnels: what asymgen-watch knows its rules and routes by."""
+
+    family: Family
+    interface: str
+    priorities: Range
+    table: int
+
+
+@dataclass(frozen=True)
 class KernelState:
     """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
     backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
-    ``groups`` those of all, since the guard of one part needs the groups of the other interfaces."""
+    ``groups`` those of all, since the guard of one part needs the groups of the other interfaces.
+    ``watch`` (why, "" for no watcher), ``watched`` and ``watch_routes`` are the whole host's as well."""
 
     uplinks: tuple[UplinkState, ...]
     groups: tuple[GroupMember, ...]
     sysctls: tuple[Sysctl, ...]
     notes: tuple[str, ...] = ()
     siblings: tuple[Sibling, ...] = ()
+    watch: str = ""
+    watched: tuple[Watched, ...] = ()
+    watch_routes: bool = False
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        return tuple(rule for state in self.uplinks for rule in state.rules)
+        return tuple(rule for state in self.uplinks for rule in (*state.jumps, *state.rules))
 
     @property
     def routes(self) -> tuple[Route, ...]:

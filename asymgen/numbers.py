@@ -192,7 +192,8 @@ def _live_numbers(host: Host, *, protocols: Collection[int] = (PROTOCOL,)) -> It
             yield Numbers(owners[rule.table], rule.table, rule.priority - 3)
 
 
-def _present(host: Host, band: Band) -> bool:
+def is_present(host: Host, band: Band) -> bool:
+    """Whether the band's owner is on ``host``: by an interface of its, or among the installed managers."""
     by_name = any(fnmatch.fnmatchcase(link.name, glob) for link in host.links for glob in band.interfaces)
     return by_name or band.owner in host.managers.installed
 
@@ -203,7 +204,7 @@ def _taken_tables(host: Host, kept: Kept) -> set[int]:
     taken |= {rule.table for rule in host.rules if rule.table is not None and not is_ours(rule, kept)}
     taken |= {number for number, name in host.table_names.items() if not name.startswith("asymgen")}
     for band in BANDS:
-        if _present(host, band):
+        if is_present(host, band):
             taken.update(*(range(first, last + 1) for first, last in band.tables))
     return taken
 
@@ -237,7 +238,7 @@ def _free_priorities(host: Host, kept: Kept, count: int, asked: int | None, take
     if base is None:
         base = PRIORITY_BASE if PRIORITY_BASE + step * count <= limit else max(1, (limit - step * count) // step * step)
     foreign = {rule.priority for rule in host.rules if not is_ours(rule, kept)}
-    bands = [band for band in BANDS if _present(host, band)]
+    bands = [band for band in BANDS if is_present(host, band)]
     for priority in range(base, limit - step + 1, step):
         slot = range(priority, priority + step)
         in_band = any(first < priority + step and priority <= last for band in bands for first, last in band.priorities)

@@ -12,7 +12,7 @@ from typing import Any
 
 from asymgen.errors import InputError
 from asymgen.model import Family, Host
-from asymgen.parse_fields import MISSING, MalformedError, number_of, shown, text, text_mapping, texts
+from asymgen.parse_fields import MISSING, MalformedError, number_of, parse_each, shown, text, text_mapping, texts
 from asymgen.parse_links import parse_links
 from asymgen.parse_managers import parse_leases, parse_managers
 from asymgen.parse_names import Names, parse_names, parse_number_names
@@ -88,6 +88,7 @@ def _host(snapshot: Mapping[str, Any]) -> Host:
         sysctls=text_mapping(snapshot, "sysctls"),
         notes=texts(snapshot, "notes") + _unknown_protocols(names),
         reader=text(snapshot, "reader", "iproute2"),
+        udp_wildcards=frozenset(parse_each(snapshot, "udp_wildcards", _udp_wildcard)),
     )
 
 
@@ -104,6 +105,15 @@ def _firewall_groups(snapshot: Mapping[str, Any]) -> frozenset[int]:
             raise MalformedError(f"firewall_groups[{index}]", item, "a device group's number")
         groups.append(number)
     return frozenset(groups)
+
+
+def _udp_wildcard(entry: Mapping[str, Any]) -> tuple[Family, int]:
+    family, port = number_of(entry.get("family")), number_of(entry.get("port"))
+    if family not in (4, 6):
+        raise MalformedError("family", entry.get("family", MISSING), "4 or 6")
+    if port is None or not 0 < port < 1 << 16:
+        raise MalformedError("port", entry.get("port", MISSING), "a port from 1 to 65535")
+    return Family(family), port
 
 
 def _unknown_protocols(names: Names) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ def plan_text(plan: Plan) -> str:
         "groups": list(kept.groups or ()),
         "sysctls_before": dict(sorted(kept.sysctls_before.items())),
         "gateways": {name: [str(address) for address in found] for name, found in sorted(kept.gateways.items())},
+        **({"watch": kept.watch} if kept.watch else {}),
     }
     return json.dumps(document, indent=2, ensure_ascii=True) + "\n"
 
@@ -100,6 +101,7 @@ def read_kept(text: str, host: Host, origin: str) -> tuple[Kept, str]:
             name: tuple(_address(item, origin) for item in found)
             for name, found in _value(document, "gateways", dict, origin).items()
         },
+        watch=_value(document, "watch", str, origin) if "watch" in document else "",
     ), ""
 
 

@@ -9,29 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from asymgen.foreign import (
-    bypassed_rules,
-    error_networks,
-    find_jump,
-    foreign_rules,
-    is_tunnel_rule,
-    local_is_moved,
-    takes_everything,
-)
+from asymgen.ahead import plan_ahead
+from asymgen.foreign import error_networks, foreign_rules, is_tunnel_rule, local_is_moved, takes_everything
 from asymgen.model import (
     PROTOCOL,
     TABLE_MAIN,
     Choices,
     Family,
     Host,
-    Jump,
     Kept,
     Network,
     Numbers,
     Plan,
     Route,
     RouteType,
-    Rule,
     Sysctl,
     Uplink,
 )
@@ -50,7 +41,9 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
     """
     kept = follow_renames(host, remember_live(host, kept))
     found = find_uplinks(host, choices, kept)
-    active = frozenset(family for family in choices.families if _has_work(host, found.candidates, family, kept))
+    active = frozenset(
+        family for family in choices.families if _has_work(host, found.candidates, family, kept, ahead=choices.ahead)
+    )
     numbers = assign_numbers(
         host, found.candidates, kept, table_base=choices.table_base, priority_base=choices.priority_base
     )
@@ -69,26 +62,28 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
         for candidate in found.candidates
     )
     working = [uplink for uplink in uplinks if uplink.family in active]
-    repeats, jumps = _foreign(host, working, kept)
+    others = plan_ahead(host, working, kept, asked=choices.ahead)
     sysctls = plan_sysctls(host, working, kept, arp=choices.arp)
     first = min((uplink.priority for uplink in working), default=0)
     return Plan(
         hostname=host.hostname, machine_id=host.machine_id, uplinks=uplinks, others=found.others,
         unresolved=found.unresolved, groups=groups, active=active, main=_main_networks(host, active),
-        repeats=repeats, jumps=jumps, sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed,
-        main_errors=error_networks(host, active),
+        repeats=others.repeats, jumps=others.jumps, watch=others.watch, watch_routes=others.watch_routes,
+        sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed, main_errors=error_networks(host, active),
         local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
-        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards)),
-        kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices),
+        notes=(*host.notes, *found.notes, *_notes(host, working, choices, forwards=forwards), *others.notes),
+        kept=_to_keep(host, kept, numbers=numbers, groups=groups, sysctls=sysctls, choices=choices, watch=others.watch),
     )  # fmt: skip
 
 
-def _has_work(host: Host, candidates: Sequence[Candidate], family: Family, kept: Kept) -> bool:
-    """Two uplinks, or a tunnel that takes replies away from the only one."""
+def _has_work(host: Host, candidates: Sequence[Candidate], family: Family, kept: Kept, *, ahead: bool) -> bool:
+    """Two uplinks, or a tunnel that takes replies away from the only one, now or (``ahead``) later."""
     interfaces = {candidate.way.interface for candidate in candidates if candidate.way.family is family}
     count = sum(1 for candidate in candidates if candidate.way.family is family)
     if count != 1:
         return count > 1
+    if ahead or kept.watch:
+        return True
     main = [route for route in host.routes if route.table == TABLE_MAIN]
     by_rule = any(is_tunnel_rule(host, rule, interfaces) for rule in foreign_rules(host, family, kept))
     return by_rule or takes_everything(main, family, interfaces)
@@ -115,21 +110,6 @@ def _uplink(
         sources=sources, table=numbers.table, priority=numbers.priority, primary=primary,
         onlink=onlink, mtu=way.mtu, grouped=link is None or link.group in (0, *groups), dynamic=way.dynamic,
     )  # fmt: skip
-
-
-def _foreign(host: Host, working: Sequence[Uplink], kept: Kept) -> tuple[tuple[Rule, ...], tuple[Jump, ...]]:
-    repeats: list[Rule] = []
-    jumps: list[Jump] = []
-    for family in Family:
-        mine = [uplink for uplink in working if uplink.family is family]
-        if not mine:
-            continue
-        rules = foreign_rules(host, family, kept)
-        first = min(uplink.priority for uplink in mine)
-        jump = find_jump(host, rules, {uplink.interface for uplink in mine}, first=first)
-        repeats += bypassed_rules(rules, first=first, jump=jump)
-        jumps += [jump] if jump is not None else []
-    return tuple(repeats), tuple(jumps)
 
 
 def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
@@ -162,11 +142,6 @@ def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards:
                 f"table {uplink.table} of {uplink.interface} also holds {strangers[0].destination}, a route of "
                 "somebody else; --table-base moves ours away"
             )
-    if choices.ahead or any(link.kind == "wireguard" for link in host.links):
-        notes.append(
-            "a tool that adds rules without a priority (wg-quick does) puts them ahead of all others: "
-            "run this again after each start of it"
-        )
     return list(dict.fromkeys(notes))
 
 
@@ -178,6 +153,7 @@ def _to_keep(
     groups: tuple[int, int],
     sysctls: Sequence[Sysctl],
     choices: Choices,
+    watch: str,
 ) -> Kept:
     """Numbers in use now, plus those of interfaces that are away for the moment; settings of now, plus those of
     an earlier plan that are not restored yet."""
@@ -187,5 +163,6 @@ def _to_keep(
     unrestored = {key: old for key, old in kept.sysctls_before.items() if host.sysctls.get(key) not in (None, old)}
     before = {**unrestored, **{setting.key: setting.before for setting in sysctls}}
     return replace(
-        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways}
-    )
+        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways},
+        watch=watch,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from asymgen.system import dhcpcd, ifcfg, interfaces_file, names, networkd
+from asymgen.system import dhcpcd, ifcfg, interfaces_file, names, networkd, rivals, udp_sockets
 from asymgen.system.probe import IP_OBJECTS, NOT_ROOT
 from asymgen.system.sysctls import PER_INTERFACE
 from asymgen.templating import render
@@ -78,6 +78,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
         "/etc/os-release", "/usr/lib/os-release",
         *(f"{folder}/{database}" for folder in names.FOLDERS for database in _NAMED),
         *(f"{folder}/{database}.d/*.conf" for folder in names.FOLDERS for database in _NAMED),
+        *udp_sockets.FILES.values(),
         "/run/systemd/netif/links/*", "/run/systemd/netif/leases/*",
         f"{ifcfg.SUSE}/ifroute-*", f"{ifcfg.SUSE}/routes",
         "/var/lib/NetworkManager/internal-*.lease",
@@ -112,11 +113,12 @@ FOLDERS = (
 )  # fmt: skip
 """Folders whose names are listed."""
 
-LINKS = ("/sbin/init", *(f"{folder}/*.wants/systemd-networkd.service" for folder in _UNIT_FOLDERS))
+LINKS = ("/sbin/init", *(f"{folder}/*.wants/systemd-networkd.service" for folder in _UNIT_FOLDERS), *rivals.LINKS)
 
 PRESENT = (
     "/run/openrc/softlevel", f"{ifcfg.RED_HAT}/ifup-eth", "/usr/share/ifupdown2", "/etc/network/ifupdown2",
     "/usr/libexec/ifupdown-ng", "/usr/lib/ifupdown-ng", "/etc/network/ifupdown-ng.conf",
+    *rivals.PATHS,
 )  # fmt: skip
 PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/systemd", "/lib/systemd")
 PROGRAMS = (

@@ -59,6 +59,14 @@ def networkd_interface(text: str) -> str:
     return networkd(text)
 
 
+def unit_word(text: str) -> str:
+    """``text`` as one word of a command line or path list in a unit: systemd.syntax(7), systemd.service(5)."""
+    if not text or any(ord(letter) < 0x20 or ord(letter) == 0x7F for letter in text):
+        raise UnsupportedError(f"a unit cannot carry {text!r}: empty, or a control character inside")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
 def _is_raw_byte(character: str) -> bool:
     """A byte that was no UTF-8, as surrogateescape carries it; C1 control bytes are not let through."""
     return "\udca0" <= character <= "\udcff"
@@ -84,7 +92,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - shell, units and configuration files, never HTML
     )
-    made.filters.update(sh=sh, comment=comment, networkd=networkd, xml=xml, mermaid=mermaid)
+    made.filters.update(sh=sh, comment=comment, networkd=networkd, unit_word=unit_word, xml=xml, mermaid=mermaid)
     made.globals["version"] = asymgen.__version__
     return made
 

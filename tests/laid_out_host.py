@@ -98,6 +98,10 @@ FILES: dict[str, str | bytes] = {
         'lease6 {\n  interface "ifup1";\n}\n'
         'lease {\n  interface "ifup1";\n  option routers 192.0.2.92, 192.0.2.93;\n}\n'
     ),
+    "/usr/lib/systemd/system/ocid.service": "",
+    "/usr/lib/systemd/system/nm-cloud-setup.service": "",
+    "/etc/systemd/system/nm-cloud-setup.service": "-> /dev/null",
+    "/etc/network/interfaces.d/50-cloud-init": "",
     "/run/openrc/softlevel": "default",
     "/etc/init.d/one": "",
 }

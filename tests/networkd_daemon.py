@@ -1,7 +1,7 @@
 """The real systemd-networkd, alone in a network namespace with a bus of its own; nothing of this machine's is touched.
 
-It has /run to itself (a tmpfs), an overlay over /etc and /var, and the test's folder as /etc/systemd/network.
-With ``container=`` set and /sys read-only it does not wait for udev.
+It has /run to itself (a tmpfs), an overlay over /etc, /var and /usr/local, and the test's folder as
+/etc/systemd/network. With ``container=`` set and /sys read-only it does not wait for udev.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.namespaces import Namespace
 
 DAEMON = "/lib/systemd/systemd-networkd"
 _SETUP = """
-for place in etc var; do
+for place in etc var usr/local; do
     mkdir -p "$1/upper/$place" "$1/work/$place"
     mount -t overlay overlay -o "lowerdir=/$place,upperdir=$1/upper/$place,workdir=$1/work/$place" "/$place"
 done
@@ -42,12 +42,12 @@ def version() -> str:
 class Networkd:
     """A running daemon. ``network`` is its /etc/systemd/network."""
 
-    def __init__(self, host: Namespace, folder: Path, daemon: str) -> None:
+    def __init__(self, host: Namespace, folder: Path, daemon: str, configuration: str) -> None:
         self.host = host
         self.network = folder / "network"
         self.network.mkdir(exist_ok=True)
         self.daemon = daemon
-        (folder / "networkd.conf").write_text(_CONFIGURATION, encoding="utf-8")
+        (folder / "networkd.conf").write_text(configuration, encoding="utf-8")
         self._log = folder / "log"
         self.bus = host.start("unshare", "-m", "sh", "-euc", _SETUP, "setup", str(folder), stderr=subprocess.DEVNULL)
         self.process: subprocess.Popen[str] | None = None
@@ -114,9 +114,11 @@ class Networkd:
 
 
 @contextmanager
-def networkd(host: Namespace, folder: Path, daemon: str = DAEMON) -> Iterator[Networkd]:
-    """The daemon's world, not started yet; ended whatever happened."""
-    made = Networkd(host, folder, daemon)
+def networkd(
+    host: Namespace, folder: Path, daemon: str = DAEMON, *, configuration: str = _CONFIGURATION
+) -> Iterator[Networkd]:
+    """The daemon's world, not started yet; ended whatever happened. ``configuration`` is its networkd.conf."""
+    made = Networkd(host, folder, daemon, configuration)
     try:
         yield made
     finally:

@@ -45,6 +45,24 @@ with socket.create_connection((sys.argv[1], 7007), timeout=1.5) as connection:
 sys.exit(data != b"hello")
 """
 
+UDP_SERVER = """
+import socket, sys
+with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as bound:
+    bound.bind((sys.argv[1], 7007))
+    print("ready", flush=True)
+    while True:
+        data, peer = bound.recvfrom(16)
+        bound.sendto(data, peer)
+"""
+UDP_CLIENT = """
+import socket, sys
+with socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM) as connected:
+    connected.settimeout(1.5)
+    connected.connect((sys.argv[1], 7007))
+    connected.send(b"hello")
+    sys.exit(connected.recv(16) != b"hello")
+"""
+
 
 @dataclass(frozen=True)
 class PacketLab:
@@ -54,14 +72,28 @@ class PacketLab:
     gateways: tuple[Namespace, Namespace]
     client: Namespace
 
-    def pings(self, address: str) -> bool:
-        """Whether the client's ping of ``address`` is answered."""
-        reply = self.client.run("ping", "-n", "-c1", "-W1", address, check=False)
+    def pings(self, address: str, *, wait: float = 1) -> bool:
+        """Whether the client's ping of ``address`` is answered within ``wait`` seconds."""
+        reply = self.client.run("ping", "-n", "-c1", f"-W{wait}", address, check=False)
         return reply.returncode == 0
 
     def connects(self, address: str) -> bool:
         """Whether the client's TCP connection to ``address`` brings the greeting."""
         return self.client.run(sys.executable, "-c", CLIENT, address, check=False).returncode == 0
+
+    def echoes(self, address: str) -> bool:
+        """Whether a UDP server that is bound to ``address`` answers the client."""
+        server = self.host.start(sys.executable, "-c", UDP_SERVER, address, stdout=subprocess.PIPE)
+        try:
+            assert server.stdout is not None
+            if server.stdout.readline() != "ready\n":
+                return False  # the address is not there
+            return self.client.run(sys.executable, "-c", UDP_CLIENT, address, check=False).returncode == 0
+        finally:
+            server.terminate()
+            server.wait()
+            if server.stdout is not None:
+                server.stdout.close()
 
     def wrong(self) -> int:
         """Packets that reached a gateway with a source that is not its prefix's."""
@@ -133,10 +165,10 @@ def _connect(host: Namespace, gateway: Namespace, client: Namespace, place: int,
     client.ip("-6", "route", "add", f"{v6}:/64", "via", f"2001:db8:c:{place}::1", "src", CLIENT6)
     client.sysctl("net/ipv4/conf/all/rp_filter", 0)
     client.sysctl(f"net/ipv4/conf/cross{place}/rp_filter", 0)
-    _filter(gateway, f"{v4}.0/24", str(ipaddress.ip_network(f"{v6}:/64")))
+    filter_foreign_sources(gateway, f"{v4}.0/24", str(ipaddress.ip_network(f"{v6}:/64")))
 
 
-def _filter(gateway: Namespace, four: str, six: str) -> None:
+def filter_foreign_sources(gateway: Namespace, four: str, six: str) -> None:
     """BCP 38 on what the host sends; neighbour discovery stays out of the count (forward hook only)."""
     rules = f"""
         table inet bcp38 {{

@@ -17,13 +17,16 @@ from asymgen.model import (
     Link,
     Network,
     NextHop,
+    Range,
     Route,
     Rule,
     RuleAction,
     Sysctl,
     Uplink,
     UplinkState,
+    Watched,
 )
+from asymgen.numbers import PRIORITIES_EACH
 
 GROUPS = (7, 8)
 HOST = Host(
@@ -123,6 +126,15 @@ def moving(state: KernelState) -> KernelState:
     return replace(state, uplinks=tuple(dynamic))
 
 
+def watched(state: KernelState) -> KernelState:
+    """``state`` with a watcher for all of its uplinks."""
+    each = (
+        Watched(up.family, up.interface, Range(up.priority, up.priority + PRIORITIES_EACH - 1), up.table)
+        for up in (one.uplink for one in state.uplinks)
+    )
+    return replace(state, watch="--ahead says so", watched=tuple(each))
+
+
 def with_extras(state: KernelState) -> KernelState:
     """``state`` plus one of everything that is rare: priority 0, goto, equal priorities, repeats, throw."""
     first = state.uplinks[0]
@@ -141,7 +153,7 @@ def with_extras(state: KernelState) -> KernelState:
         Route(family, ipaddress.ip_network("10.2.0.0/16"), table, type=first.routes[0].type.THROW, protocol=PROTOCOL),
     )
     widened = UplinkState(first.uplink, first.routes + routes, first.rules + extra)
-    return KernelState((widened, *state.uplinks[1:]), state.groups, state.sysctls, state.notes)
+    return replace(state, uplinks=(widened, *state.uplinks[1:]))
 
 
 def host_with_links(*names: str) -> Host:

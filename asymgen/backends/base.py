@@ -12,13 +12,24 @@ from typing import Protocol
 from asymgen.model import Capabilities, Command, FitReason, Host, KernelState, Placement, RenderedFile
 
 
-class Backend(Protocol):
-    """The names that every backend module has."""
+class Service(Protocol):
+    """What a backend and asymgen-watch have in common: how it is seen that one was used, and how it ends."""
 
-    NAME: str
     MARK: PurePosixPath
     """A file that only this backend writes, as a pattern for ``PurePath.match``: a manifest that lists one
     shows that it was used."""
+
+    def deactivation(self, host: Host) -> tuple[Command, ...]:
+        """Commands that undo the activation; to be run while the files still exist."""
+
+    def after_removal(self, host: Host) -> tuple[Command, ...]:
+        """Commands that make the system notice that the files are gone; to be run after that."""
+
+
+class Backend(Service, Protocol):
+    """The names that every backend module has."""
+
+    NAME: str
 
     def capabilities(self, host: Host) -> Capabilities:
         """What it can express on ``host``; decides the lowering."""
@@ -31,12 +42,6 @@ class Backend(Protocol):
 
     def activation(self, host: Host) -> tuple[Command, ...]:
         """Commands that make the written files take effect now and at every boot."""
-
-    def deactivation(self, host: Host) -> tuple[Command, ...]:
-        """Commands that undo ``activation``; to be run while the files still exist."""
-
-    def after_removal(self, host: Host) -> tuple[Command, ...]:
-        """Commands that make the system notice that the files are gone; to be run after that."""
 
     def depends(self, state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002 - the packages' own word
         """Names of the packages that the files need, for ``deb`` or ``rpm``."""

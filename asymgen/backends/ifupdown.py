@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from asymgen import templating
 from asymgen.backends import shared_files, shell
+from asymgen.backends.distributions import default_manager
 from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
 
 NAME = "ifupdown"
@@ -60,8 +61,7 @@ def fit(host: Host, interface: str) -> FitReason:
         return FitReason(Fit.INSTALLED, "ifupdown is installed")
     if host.managers.installed:
         return FitReason(Fit.NO, "ifupdown is not installed")
-    distributions = {host.os_release.get("ID", ""), *host.os_release.get("ID_LIKE", "").split()}
-    if distributions & {"debian", "devuan", "alpine"} and "ubuntu" not in distributions:
+    if default_manager(host.os_release) == NAME:
         return FitReason(Fit.DISTRIBUTION_DEFAULT, "the distribution's default, and nothing else is known of the host")
     return FitReason(Fit.NO, "ifupdown is not installed")
 

@@ -11,7 +11,7 @@ import re
 from pathlib import PurePosixPath
 
 from asymgen import templating
-from asymgen.backends import shared_files
+from asymgen.backends import networkd_follow, shared_files
 from asymgen.backends.networkd_sections import sections
 from asymgen.errors import UnsupportedError
 from asymgen.model import (
@@ -64,7 +64,8 @@ def capabilities(host: Host) -> Capabilities:
         error_rules=_has(host, _RULE_TYPE),
         rule_protocol=False,
         ordered=False,
-        follows=False,
+        follows=_has(host, _LEASED_GATEWAY),
+        follows_temporary=False,
     )
 
 
@@ -91,7 +92,11 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
         )
     interfaces = dict.fromkeys(each.uplink.interface for each in state.uplinks)
     dropins = tuple(_dropin(state, host, placement, interface=interface) for interface in interfaces)
-    return (*dropins, *shared_files.render(state, host, placement))
+    winners = {interface: _winning_name(host, interface) for interface in interfaces}
+    # What cannot take the gateway from the lease would send a moved address to the old one.
+    follow = _has(host, _LEASED_GATEWAY)
+    followers = networkd_follow.follow_files(state, host, placement, winners=winners) if follow else ()
+    return (*dropins, *followers, *shared_files.render(state, host, placement))
 
 
 def _dropin(state: KernelState, host: Host, placement: Placement, *, interface: str) -> RenderedFile:
@@ -147,20 +152,33 @@ def _follows(host: Host, state: UplinkState) -> bool:
 
 def activation(host: Host) -> tuple[Command, ...]:
     """networkd reads its files anew and applies what is new; no interface goes down."""
+    return (*_reading(host), *_following())
+
+
+def _reading(host: Host) -> tuple[Command, ...]:
+    forget = Command(("sh", "-c", networkd_follow.FORGET), "what an earlier plan followed")
     if _has(host, _RELOAD):
-        return (Command(("networkctl", "reload"), "systemd-networkd reads the files and sets rules and routes"),)
+        return (forget, Command(("networkctl", "reload"), "systemd-networkd reads the files and sets rules and routes"))
     why = f"systemd-networkd {version(host)} cannot reload: it starts anew, the interfaces stay up"
-    return (Command(("systemctl", "restart", "systemd-networkd.service"), why),)
+    return (forget, Command(("systemctl", "restart", "systemd-networkd.service"), why))
+
+
+def _following() -> tuple[Command, ...]:
+    """Where addresses move, and only there, the script lies there."""
+    script, unit = networkd_follow.SCRIPT, networkd_follow.UNIT
+    start = f"[ ! -x {script} ] || {{ systemctl daemon-reload && systemctl restart {unit} && {script} follow; }}"
+    return (Command(("sh", "-c", start), "follow addresses that move"),)
 
 
 def deactivation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
-    """Nothing: as long as the files are there, networkd would set again what is taken away."""
-    return ()
+    """Follow no more. Rules and routes stay: as long as the files are there, networkd would set them again."""
+    script = networkd_follow.SCRIPT
+    return (Command(("sh", "-c", f"[ ! -x {script} ] || {script} stop"), "follow addresses no more"),)
 
 
 def after_removal(host: Host) -> tuple[Command, ...]:
     """networkd forgets rules and routes when it finds the files gone."""
-    return activation(host)
+    return _reading(host)
 
 
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from asymgen.backends import shared_files, shell
+from asymgen.backends.distributions import default_manager
 from asymgen.errors import UnsupportedError
 from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
 
@@ -38,8 +39,7 @@ def fit(host: Host, interface: str) -> FitReason:
         return FitReason(Fit.NO, f"{managed.manager} brings {interface} up, so NetworkManager tells nothing of it")
     if MANAGER in host.managers.installed:
         return FitReason(Fit.INSTALLED, "NetworkManager is installed")
-    distributions = {host.os_release.get("ID", ""), *host.os_release.get("ID_LIKE", "").split()}
-    if not host.managers.installed and distributions & {"rhel", "fedora", "centos"}:
+    if not host.managers.installed and default_manager(host.os_release) == MANAGER:
         return FitReason(Fit.DISTRIBUTION_DEFAULT, "the distribution's default, and nothing else is known of the host")
     return FitReason(Fit.NO, "NetworkManager is not installed")
 

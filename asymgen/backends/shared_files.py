@@ -10,13 +10,14 @@ import re
 from pathlib import PurePosixPath
 
 from asymgen import templating
+from asymgen.backends import watcher
 from asymgen.errors import UnsupportedError
 from asymgen.model import PROTOCOL, Host, KernelState, Placement, RenderedFile
 
 
 def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
-    """rt_tables.d, rt_protos.d and, where there are settings, sysctl.d."""
-    return (*_names(state, host), *_sysctls(state, host, placement))
+    """rt_tables.d, rt_protos.d and, where there are settings, sysctl.d; the watcher where jumps must follow."""
+    return (*_names(state, host), *_sysctls(state, host, placement), *watcher.render(state, host, placement))
 
 
 def _names(state: KernelState, host: Host) -> tuple[RenderedFile, ...]:

@@ -19,6 +19,7 @@ from asymgen.model import (
     Host,
     InterfaceAddress,
     KernelState,
+    Placement,
     Sysctl,
     Uplink,
     UplinkState,
@@ -46,6 +47,13 @@ class Settings:
 
     groups: tuple[str, ...]
     sysctls: tuple[str, ...]
+
+
+WATCHER = {
+    Placement.ADMIN: "/usr/local/lib/asymgen/asymgen-watch",
+    Placement.VENDOR: "/usr/lib/asymgen/asymgen-watch",
+}
+"""Where the script of watcher.py lies: those of the backends start and stop it."""
 
 
 def _version(text: str) -> tuple[int, ...] | None:
@@ -82,6 +90,7 @@ def refuse_names(state: KernelState) -> None:
     named = {leg for route in state.routes for leg in route.interfaces}
     named |= {name for rule in state.rules for name in (rule.iif, rule.oif) if name is not None}
     named |= {member.interface for member in state.groups} | {each.uplink.interface for each in state.uplinks}
+    named |= {each.interface for each in state.watched}
     for name in sorted(named):
         if "#" in name or name[:1] in ("'", '"') or re.search(r"[\s\x00-\x1f\x7f/]", name):
             raise UnsupportedError(
@@ -119,9 +128,9 @@ def moves(state: KernelState, uplink: Uplink) -> bool:
     return (uplink.dynamic or uplink.gateway is None) and len(same) == 1 and bool(uplink.addresses)
 
 
-def _moving(uplink: Uplink) -> str:
+def _moving(uplink: Uplink, *, keeps_gateway: bool) -> str:
     """The planned words. A gateway that a person gave stays, whatever DHCP says: "-", like no gateway."""
-    given = uplink.gateway_source.startswith("--gateway")
+    given = keeps_gateway or uplink.gateway_source.startswith("--gateway")
     gateway = "-" if given or uplink.gateway is None else str(uplink.gateway)
     return " ".join([gateway, *(f"{each.address}={_prefix_of(uplink, each)}" for each in uplink.addresses)])
 
@@ -132,7 +141,7 @@ def _prefix_of(uplink: Uplink, address: InterfaceAddress) -> str:
     return network_word(longest if address.peer is None else address.network)
 
 
-def _section(state: UplinkState, *, protocol: bool, moving: bool) -> Section:
+def _section(state: UplinkState, *, protocol: bool, moving: bool, keeps_gateway: bool) -> Section:
     uplink = state.uplink
     version = f"ip -{uplink.family:d}"
     way = f"gateway {uplink.gateway}" if uplink.gateway is not None else "the interface itself is the way"
@@ -148,7 +157,7 @@ def _section(state: UplinkState, *, protocol: bool, moving: bool) -> Section:
             *(f"{version} rule add {' '.join(rule_words(rule, protocol=protocol))}" for rule in state.rules),
             *_questions(uplink),
         ),
-        moving=_moving(uplink) if moving else "",
+        moving=_moving(uplink, keeps_gateway=keeps_gateway) if moving else "",
     )
 
 
@@ -166,12 +175,24 @@ def settings(state: KernelState) -> Settings:
 
 
 def script(
-    template: str, state: KernelState, host: Host, *, path: str, role: str, files: tuple[str, ...], **values: object
+    template: str,
+    state: KernelState,
+    host: Host,
+    *,
+    path: str,
+    role: str,
+    files: tuple[str, ...],
+    keeps_gateways: bool = False,
+    **values: object,
 ) -> str:
-    """``template`` with the plan of ``state``. ``path`` is its own, ``files`` what an undo deletes."""
+    """``template`` with the plan of ``state``. ``path`` is its own, ``files`` what an undo deletes;
+    ``keeps_gateways``: somebody else follows them."""
     refuse_names(state)
     protocol = capabilities(host).rule_protocol
-    sections = tuple(_section(each, protocol=protocol, moving=moves(state, each.uplink)) for each in state.uplinks)
+    sections = tuple(
+        _section(each, protocol=protocol, moving=moves(state, each.uplink), keeps_gateway=keeps_gateways)
+        for each in state.uplinks
+    )
     return templating.render(
         template,
         state=state,
@@ -185,5 +206,20 @@ def script(
         moving=any(section.moving for section in sections),
         settings=settings(state),
         groups=tuple(dict.fromkeys(member.group for member in state.groups)),
+        watchers=tuple(WATCHER.values()),
         **values,
+    )
+
+
+def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str, ...]) -> str:
+    """The script of asymgen-watch, which places jumps by the same functions as the scripts with a plan."""
+    refuse_names(state)
+    return templating.render(
+        "watch/watch.sh.j2",
+        state=state,
+        host=host,
+        path=path,
+        files=files,
+        protocol=PROTOCOL,
+        rule_protocol=capabilities(host).rule_protocol,
     )

@@ -19,6 +19,8 @@ _UNIT = {
     Placement.VENDOR: "/usr/lib/systemd/system/asymgen.service",
 }
 _SCRIPT = {Placement.ADMIN: "/usr/local/lib/asymgen/routing", Placement.VENDOR: "/usr/lib/asymgen/routing"}
+# A file where systemctl enable would make a link: it comes with --root, and goes with the other files.
+_WANTED = "/etc/systemd/system/multi-user.target.d/50-asymgen.conf"
 _INITS_WITHOUT_RUNLEVELS = ("openrc", "runit", "busybox")
 
 MARK = PurePosixPath(_INIT)
@@ -45,13 +47,15 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
         _init_script(state, host, placement),
         _routing_script(state, host, placement),
         _unit(host, placement),
+        *_wanted(host, placement),
         *shared_files.networkd_tolerance(host),
         *shared_files.render(state, host, placement),
     )
 
 
 def _own_files(placement: Placement) -> tuple[str, ...]:
-    return (_INIT, _SCRIPT[placement], _UNIT[placement])
+    wanted = () if placement is Placement.VENDOR else (_WANTED,)
+    return (_INIT, _SCRIPT[placement], _UNIT[placement], *wanted)
 
 
 def _init_script(state: KernelState, host: Host, placement: Placement) -> RenderedFile:
@@ -75,6 +79,15 @@ def _unit(host: Host, placement: Placement) -> RenderedFile:
     text = templating.render("sysv/asymgen.service.j2", host=host, script=_SCRIPT[placement])
     why = "the same service for systemd, which dropped SysV scripts in 260"
     return RenderedFile(path=PurePosixPath(_UNIT[placement]), text=text, mode=0o644, why=why)
+
+
+def _wanted(host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
+    """For images that are written by ``--root``; a package enables its unit as its distribution does."""
+    if placement is Placement.VENDOR:
+        return ()
+    text = templating.render("sysv/wanted.conf.j2", host=host)
+    why = "starts the unit at boot, also where no systemctl enabled it"
+    return (RenderedFile(path=PurePosixPath(_WANTED), text=text, mode=0o644, why=why),)
 
 
 def activation(host: Host) -> tuple[Command, ...]:

@@ -17,6 +17,11 @@ COMMANDS = {
     "commands": "Print the plan as ip commands for sh.",
     "diagram": "Draw the host, its ways out and its answers: text, SVG, Mermaid.",
     "snapshot": "Print this host as JSON: the input of the other commands.",
+    "apply": "Write, activate, verify; goes back by itself unless it is confirmed.",
+    "confirm": "Keep what apply put in place.",
+    "revert": "Undo the last apply.",
+    "verify": "Compare the kernel with the plan, and say what is wrong and what to do.",
+    "explain": "Say which way a packet takes, rule by rule, and why.",
     "remove": "Take away exactly what detect --write wrote.",
 }
 DEFECT = 70

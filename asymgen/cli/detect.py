@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from asymgen.backends import BACKENDS, networkd
+from asymgen.backends import BACKENDS, networkd, watcher
+from asymgen.backends.base import Service
 from asymgen.changes import Action, Changes
 from asymgen.cli import colours, outcome
 from asymgen.cli.inputs import Input, read_input
@@ -21,6 +22,7 @@ from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_o
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
 from asymgen.leftovers import find_leftovers
+from asymgen.model import PROTOCOL, RuleAction
 from asymgen.report import printable, to_text
 from asymgen.system.files import Written
 from asymgen.system.texts import is_superuser
@@ -111,16 +113,15 @@ def _what_was_written(source: Input, detection: Detection, written: Written, par
     lines += [f"note: {note}" for note in detection.notes]
     if (pending and detection.plan.nothing_to_do) or detection.backends:
         lines += ["", *_next_steps(source, detection, parameters)]
-        lines += [
-            f"  {step}   # the {name} backend is no longer used here" for name, step in _retiring(source, written)
-        ]
+        lines += [f"  {step}   # {name} is no longer used here" for name, step in _retiring(source, written)]
     return printable("\n".join(lines))
 
 
 def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any]) -> list[str]:
     """What a person types next; safe over SSH, since no interface goes down."""
     if source.root != Path("/"):
-        return [f"The files lie below {source.root}; they take effect on the host that they are for."]
+        return [f"The files lie below {source.root}; they take effect on the host that they are for.",
+                *_image_steps(source, detection)]  # fmt: skip
     steps = []
     # systemd-networkd sets rules of its own protocol: those of `commands` would stand beside them.
     if not detection.backends or any(use.name != networkd.NAME for use in detection.backends):
@@ -128,8 +129,32 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
         steps.append((f"{words} | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
+    steps += [(shlex.join(step.argv), step.why) for step in watcher.activation(detection.host, detection.state)]
+    if doubled_rules(detection):
+        flush = f"ip -4 rule flush protocol {PROTOCOL}; ip -6 rule flush protocol {PROTOCOL}"
+        steps.append((flush, "rules of another backend: systemd-networkd has its own now"))
     heading = "The running network is untouched. Next, as root, safe over SSH:"
     return [heading, *(f"  {step}   # {why}" for step, why in steps)]
+
+
+def doubled_rules(detection: Detection) -> bool:
+    """Whether rules that a script put there would stand beside those of systemd-networkd, which alone is left."""
+    only = {use.name for use in detection.backends} == {networkd.NAME}
+    ours = (rule for rule in detection.host.rules if rule.protocol == PROTOCOL)
+    return only and any(rule.action is not RuleAction.GOTO for rule in ours)  # jumps may be a watcher's
+
+
+_ENABLING = (("update-rc.d",), ("chkconfig",), ("systemctl", "enable"))
+"""Commands that change links in the tree alone, and need no running init."""
+
+
+def _image_steps(source: Input, detection: Detection) -> list[str]:
+    """What the image needs beside the files, so that its first boot finds them."""
+    steps = [step for use in detection.backends for step in BACKENDS[use.name].activation(detection.host)]
+    wanted = [step for step in steps if any(step.argv[: len(start)] == start for start in _ENABLING)]
+    root = shlex.quote(str(source.root))
+    lines = [f"  chroot {root} {shlex.join(step.argv)}   # {step.why}" for step in wanted]
+    return ["If it is the tree of that host (an image), also, as root:", *lines] if lines else []
 
 
 def _retiring(source: Input, written: Written) -> Iterator[tuple[str, str]]:
@@ -137,8 +162,9 @@ def _retiring(source: Input, written: Written) -> Iterator[tuple[str, str]]:
     if source.root != Path("/"):
         return
     gone = [change.path for change in written.changes.pending if change.action is Action.DELETE]
-    for name, backend in BACKENDS.items():
-        if any(path.match(str(backend.MARK)) for path in gone):
-            for step in (*backend.deactivation(source.host), *backend.after_removal(source.host)):
+    services: list[tuple[str, Service]] = [(f"the {name} backend", backend) for name, backend in BACKENDS.items()]
+    for name, service in [*services, (watcher.NAME, watcher)]:
+        if any(path.match(str(service.MARK)) for path in gone):
+            for step in (*service.deactivation(source.host), *service.after_removal(source.host)):
                 if step.argv[0] not in map(str, gone):
                     yield name, shlex.join(step.argv)

@@ -17,6 +17,7 @@ from asymgen.errors import InputError, UsageError
 from asymgen.model import Choices, Host, Kept
 from asymgen.parse import load_snapshot, parse_host
 from asymgen.planfile import PLAN_PATH, plan_file_name, read_kept
+from asymgen.system.apply_folder import ApplyFolder, Phase
 from asymgen.system.commands import Runner
 from asymgen.system.probe import take_snapshot
 from asymgen.system.replay import finish, is_collected, tidied
@@ -54,7 +55,15 @@ def input_of(host: Host, parameters: dict[str, Any], *, root: Path | None) -> In
     plan_path = _plan_path(parameters.get("plan"), host)
     kept, note = _read_kept(host, root, plan_path)
     notes += [note] if note else []
+    notes += _open_apply(root)
     return Input(replace(host, notes=(*host.notes, *notes)), choices, kept, root, plan_path)
+
+
+def _open_apply(root: Path | None) -> list[str]:
+    folder = None if root is None else ApplyFolder(root)
+    if folder is None or folder.phase() is not Phase.PENDING:
+        return []
+    return ["an `asymgen apply` waits for its confirmation: what is seen here goes back if nobody confirms"]
 
 
 def read_without_choices(root: Path) -> Input:

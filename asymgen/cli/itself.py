@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 
-def itself() -> str:
-    """The words that call this asymgen again from anywhere, quoted for sh."""
+def itself_argv() -> tuple[str, ...]:
+    """The words that call this asymgen again from anywhere."""
     script = Path(sys.argv[0]).resolve()
-    if script.name == "__main__.py":
-        return shlex.join([sys.executable, "-m", "asymgen"])
-    return shlex.quote(str(script))
+    return (sys.executable, "-m", "asymgen") if script.name == "__main__.py" else (str(script),)
+
+
+def itself() -> str:
+    """The same, quoted for sh."""
+    return shlex.join(itself_argv())

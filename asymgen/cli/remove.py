@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from asymgen.backends import BACKENDS
-from asymgen.backends.base import Backend
+from asymgen.backends.base import Service
 from asymgen.backends.shell import capabilities
+from asymgen.backends.used import SERVICES, used_services
 from asymgen.cli.inputs import Input, read_without_choices
 from asymgen.cli.itself import itself
 from asymgen.cli.options import ROOT, add_options
@@ -18,6 +18,7 @@ from asymgen.errors import CommandFailedError, UnsupportedError
 from asymgen.leftovers import Leftovers, find_leftovers
 from asymgen.model import Command, Host
 from asymgen.report import printable
+from asymgen.system.apply_folder import ApplyFolder
 from asymgen.system.commands import Runner
 from asymgen.system.files import read_manifest, remove_all
 from asymgen.system.texts import is_superuser
@@ -38,37 +39,48 @@ def command(*, root: str | None, force: bool) -> None:
     is_live = place.resolve() == Path("/")
     if is_live and not is_superuser():
         raise UnsupportedError("removing from / needs root", hint=f"run: sudo {itself()} remove")
-    used = _used_backends(place)
+    folder = ApplyFolder(place)
+    _refuse_while_applying(folder)
+    used = _used_services(place)
     if is_live:
         _leave_the_kernel(place, used)
     written = remove_all(place, force=force)
     if is_live:
-        _run_steps(Runner(), [step for backend in used for step in backend.after_removal(_live_host(place))])
+        _run_steps(Runner(), [step for service in used for step in service.after_removal(_live_host(place))])
     for change in written.changes.pending:
         click.echo(printable(f"{change.action.value} {change.path}: {change.why}"))
     for path, backup in written.backups:
         click.echo(printable(f"backup of {path}: {backup}"))
     if not written.changes.pending:
         click.echo("nothing to remove: no file of asymgen's is here")
+    folder.forget()
     written.changes.refuse_conflicts()
 
 
-def _used_backends(root: Path) -> list[Backend]:
-    """The backends that the manifest shows."""
+def _refuse_while_applying(folder: ApplyFolder) -> None:
+    phase = folder.phase()
+    if phase is not None and phase.is_open:
+        raise UnsupportedError(
+            f"{folder.path}: an apply is {phase.value}", hint=f"`{itself()} confirm` or `{itself()} revert` first"
+        )
+
+
+def _used_services(root: Path) -> list[Service]:
+    """The watcher and the backends, as far as the manifest shows them; the watcher ends first."""
     manifest = read_manifest(root)
     files = [] if manifest is None else [entry.path for entry in manifest.files]
-    return [backend for backend in BACKENDS.values() if any(path.match(str(backend.MARK)) for path in files)]
+    return [SERVICES[name] for name in used_services(files)]
 
 
 def _live_host(root: Path) -> Host:
     return read_without_choices(root).host
 
 
-def _leave_the_kernel(root: Path, used: Iterable[Backend]) -> None:
+def _leave_the_kernel(root: Path, used: Iterable[Service]) -> None:
     """Stop what the written files started, then take out whatever is left of ours."""
     source = read_without_choices(root)
     run = Runner()
-    _run_steps(run, [step for backend in used for step in backend.deactivation(source.host)])
+    _run_steps(run, [step for service in used for step in service.deactivation(source.host)])
     again = read_without_choices(root)
     leftovers = _leftovers(again)
     if not leftovers.is_empty:

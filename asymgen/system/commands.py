@@ -78,6 +78,18 @@ class Runner:
             raise CommandFailedError(_failure(result))
         return result
 
+    def detach(self, argv: Sequence[str]) -> None:
+        """Start ``argv`` in a session of its own, with nothing of this one's open; nobody waits for it."""
+        if self._echo is not None:
+            self._echo(f"+ {pasteable(argv)} &")
+        try:
+            subprocess.Popen(
+                list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                start_new_session=True, close_fds=True, cwd="/", env={**os.environ, "PATH": self._path},
+            )  # fmt: skip
+        except OSError as problem:
+            raise CommandFailedError(f"{pasteable(argv)}: cannot be started: {problem.strerror}") from problem
+
     def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float) -> Result:
         if not self.has(argv[0]):
             raise MissingProgramError(f"{argv[0]}: no such program", hint=f"Install the package that has {argv[0]}.")

@@ -118,6 +118,22 @@ def remove_all(
     return written
 
 
+def restore_files(
+    root: Path, files: Sequence[RenderedFile], manifest: bytes | None, *, checkpoint: Checkpoint = _no_checkpoint
+) -> None:
+    """Make the files below ``root`` those of an earlier moment, and the manifest the one of then (None: there was
+    none). What a person changed since is kept as a backup."""
+    write_files(root, files, force=True, checkpoint=checkpoint)
+    tree = Tree(root)
+    with _usual_umask(), locked(tree, patience=PATIENCE, checkpoint=checkpoint):
+        transaction = Transaction(tree, checkpoint)
+        if manifest is None:
+            transaction.discard(MANIFEST_PATH)
+        else:
+            transaction.replace(MANIFEST_PATH, manifest, mode=MANIFEST_MODE)
+            transaction.commit()
+
+
 def _remove_last_directories(tree: Tree, changes: Changes) -> None:
     """Where no file of ours is left: the directories in which the lock was until now."""
     if changes.recorded is not None and not changes.final_entries:

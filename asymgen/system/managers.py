@@ -14,6 +14,7 @@ from asymgen.system import dhcpcd, ifcfg, interfaces_file, netplan, network_mana
 from asymgen.system.commands import Runner
 from asymgen.system.configured import Configured
 from asymgen.system.host_files import HostFiles
+from asymgen.system.rivals import read_rivals
 
 _PROGRAM_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/systemd", "/lib/systemd")
 _DAEMONS = {  # /proc/PID/comm ends after 15 bytes
@@ -47,6 +48,9 @@ def read_managers(run: Runner, files: HostFiles, links: Iterable[Mapping[str, An
         "running": sorted(running),
         "interfaces": _interfaces(run, files, links, installed=installed, running=running),
     }
+    rivals = read_rivals(files)
+    if rivals:
+        found["rivals"] = rivals
     renderer = netplan.read_renderer(files) if "netplan" in installed else ""
     return {**found, "netplan_renderer": renderer} if renderer else found
 

@@ -23,6 +23,7 @@ from asymgen.system.leases import read_leases
 from asymgen.system.managers import read_managers
 from asymgen.system.names import read_names
 from asymgen.system.sysctls import read_sysctls
+from asymgen.system.udp_sockets import read_udp_wildcards
 
 READERS = ("iproute2", "netifaces")
 """What links, addresses, routes and rules are read with."""
@@ -79,6 +80,7 @@ def describe_host(run: Runner, files: HostFiles, objects: Mapping[str, Any], *, 
         "firewall_groups": firewall_groups,
         "managers": managers,
         "leases": read_leases(files, links, networkd_runs="networkd" in managers["running"]),
+        "udp_wildcards": read_udp_wildcards(files),
         "sysctls": read_sysctls(files, [str(link.get("ifname")) for link in links]),
         "notes": [*notes, *firewall_notes, *files.notes],
     }

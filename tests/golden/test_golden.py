@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from asymgen.backends import BACKENDS
+from asymgen.backends import BACKENDS, watcher
 from asymgen.backends.shell import capabilities
 from asymgen.commands_text import commands_script
 from asymgen.detection import detect
 from asymgen.lowering import lower
-from asymgen.model import Kept
+from asymgen.model import Kept, Placement
 from asymgen.parse import parse_host
 from asymgen.planfile import plan_text
 from asymgen.planner import plan
@@ -25,6 +25,8 @@ from tests.case_files import CASES, DIRECTORY, Case, choices_of
 
 WHOLE = ("dual-stack-static", "one-subnet")
 """Cases whose backend files are kept whole: the others would repeat the same script."""
+WATCHED = "wg-quick-ahead"
+"""The case whose watcher is kept."""
 
 
 def golden_texts(case: Case) -> Iterator[tuple[Path, str]]:
@@ -35,6 +37,9 @@ def golden_texts(case: Case) -> Iterator[tuple[Path, str]]:
     can = capabilities(host)
     yield folder / "plan.json", plan_text(made)
     yield folder / "commands.sh", commands_script(lower(made, can), undo=False, protocol=can.rule_protocol)
+    if case.name == WATCHED:
+        for file in watcher.render(lower(made, can), host, Placement.ADMIN):
+            yield folder / "watcher" / file.path.relative_to("/"), file.text
     if case.name in WHOLE:
         for backend in BACKENDS:
             files = {uplink.interface: f"10-{uplink.interface}.network" for uplink in made.uplinks}

@@ -26,7 +26,7 @@ WITHOUT: dict[str, str] = {
     "name": "shared_files.table_names() leaves [A-Za-z0-9._-] alone",
     "sysctl.key": "shared_files._sysctls() refuses what sysctl.d cannot carry",
     "sysctl.value": "a digit from settings.py",
-    "script": "one of two constant paths of sysv.py",
+    "script": "one of two constant paths of sysv.py or shell.py",
     'groups | join(" ")': "numbers of device groups",
     "group": "the number of a device group",
     "key": "a constant word of networkd_sections.py",
@@ -40,6 +40,10 @@ WITHOUT: dict[str, str] = {
     "node.name": "a word of diagram_mermaid.py with a number",
     "edge.start": "the name of a node",
     "edge.end": "the name of a node",
+    "each.family": "a number of model.Family",
+    "each.priorities.first": "a number",
+    "each.priorities.last": "a number",
+    "each.table": "a number",
 }
 CONSTANT_TEMPLATES = {"snapshot/snapshot.sh.j2": "made of constants of snapshot_script.py: it knows no host"}
 """Templates in which nothing comes from a host."""

@@ -119,3 +119,41 @@ def test_an_uplink_that_goes_is_followed_to_the_kernel_and_to_the_boot(live: Liv
     assert live.shell("asymgen commands --exclude eth1 | sh").returncode == 0
     assert everything(live.lab) == kernel
     assert live.shell("asymgen detect --exclude eth1 --check").returncode == 0
+
+
+WATCHED = """
+mount -t tmpfs tmpfs /run
+asymgen detect --write --backend sysv --ahead {options} || exit 1
+/etc/init.d/asymgen start || exit 1
+ip link add wg0 type veth peer name far-wg0
+ip link set wg0 up
+ip link set far-wg0 up
+ip route add default dev wg0 table 51820
+ip rule add not fwmark 51820 table 51820
+tries=0
+until ip rule | grep -q goto || [ "$tries" -gt 200 ]; do tries=$((tries + 1)); sleep 0.1; done
+ip rule | grep goto
+/etc/init.d/asymgen status || exit 1
+asymgen detect --check --backend sysv --ahead || exit 1
+asymgen remove || exit 1
+ip rule del table 51820
+ip link del wg0
+ls /run/asymgen-watch.pid
+"""
+
+
+def test_watcher_is_written_started_and_removed(live: LiveHost) -> None:
+    kernel, files = everything(live.lab), tree_of(live.upper)
+    done = live.shell(WATCHED.format(options=" ".join(GATEWAYS)))
+    assert "create /usr/local/lib/asymgen/asymgen-watch: keeps answers ahead of tunnels: --ahead says so" in done.stdout
+    assert "/usr/local/lib/asymgen/asymgen-watch restart   # keep answers ahead of tunnels" in done.stdout, done.stdout
+    assert "note: --ahead says so: asymgen-watch, one of the files, keeps answers ahead of rules" in done.stdout
+    assert done.stdout.count("from 198.51.100.0/24 iif lo goto 32010 proto") == 1, done.stdout + done.stderr
+    assert "everything planned is in the kernel" in done.stdout
+    assert "nothing of asymgen is in the kernel" in done.stdout, done.stdout + done.stderr
+    assert "cannot access '/run/asymgen-watch.pid'" in done.stderr
+    assert everything(live.lab) == kernel
+    assert not [path for path in tree_of(live.upper) if "asymgen" in path and path not in files]
+    pids = subprocess.run(["ip", "netns", "pids", live.lab.host.name], capture_output=True, text=True, check=True)
+    names = [Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8") for pid in pids.stdout.split()]
+    assert not [name for name in names if "asymgen-watch" in name or "\0monitor" in name]

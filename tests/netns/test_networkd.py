@@ -7,11 +7,10 @@ Each uplink has a .network file as an administrator would have written it, and b
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +42,7 @@ from tests.namespaces import Namespace, namespace
 from tests.netns.test_backends_on_cases import everything
 from tests.netns.test_cases import wrong_answers
 from tests.networkd_daemon import Networkd, network_file, networkd, version
+from tests.watch_lab import Watcher, watcher
 
 pytestmark = pytest.mark.netns
 
@@ -74,6 +74,15 @@ class Managed:
                 path = folder / str(file.path).removeprefix(FOLDER)
                 path.parent.mkdir()
                 path.write_text(file.text, encoding="utf-8")
+
+    def watcher(self, host: Namespace, folder: Path) -> AbstractContextManager[Watcher]:
+        """asymgen-watch, which its unit would start."""
+        [file] = [file for file in self.detection.files if file.path.name == "asymgen-watch"]
+        path = folder / "root" / file.path.relative_to("/")
+        path.parent.mkdir(parents=True)
+        path.write_text(file.text, encoding="utf-8")
+        path.chmod(file.mode)
+        return watcher(host, folder / "root", folder)
 
     def bring_back(self, host: Namespace) -> None:
         """What other tools put into tables of their own, when the links were up."""
@@ -191,22 +200,20 @@ def wait_until_gone(daemon: Networkd, before: Host) -> None:
 
 WORKING = [case for case in CASES if not case.expect["nothing_to_do"]]
 BY_NAME = {case.name: case for case in CASES}
-NOT_HERE = {
-    "carrier-lost": "networkd takes addresses away from a link that has lost its carrier",
-    "tailscale-exit-node": "needs a jump, which is a test of its own",
-    "wg-quick-ahead": "needs a jump",
-}
+NOT_HERE = {"carrier-lost": "networkd takes addresses away from a link that has lost its carrier"}
 
 
 @contextmanager
 def configured(made: Managed, folder: Path) -> Iterator[tuple[Networkd, Host]]:
     """The case's host after a boot with our drop-ins, and what it was before."""
-    with loaded_host(made.case.snapshot) as host, networkd(host, folder) as daemon:
+    with loaded_host(made.case.snapshot) as host, networkd(host, folder) as daemon, ExitStack() as stack:
         before = live_host(host)
         made.write_networks(daemon.network)
         made.write_dropins(daemon.network)
         made.forget(host)
         daemon.start()
+        if made.detection.state.watched:
+            stack.enter_context(made.watcher(host, folder)).start()
         wait_until_held(daemon, before, made.detection)
         made.bring_back(host)
         yield daemon, before
@@ -238,6 +245,8 @@ def flap(daemon: Networkd, interface: str) -> None:
     set the address anew, and gives the interface up."""
     daemon.host.ip("link", "set", interface, "down")
     wait_until(lambda: f"{interface}: Lost carrier" in daemon.log, daemon)
+    # … and has taken its addresses away: else it may hold the old one for the gateway's subnet being there.
+    wait_until(lambda: not daemon.host.ip("-4", "address", "show", "dev", interface, "scope", "global"), daemon)
     daemon.host.ip("link", "set", interface, "up")
 
 
@@ -276,17 +285,59 @@ def test_second_detect_takes_the_daemons_rules_for_ours(tmp_path: Path) -> None:
             assert bare_routes(state.routes) == bare_routes(made.detection.state.routes)
 
 
-def test_tunnel_without_goto(tmp_path: Path) -> None:
-    """Before 257 there is no goto: it is said, and what is said helps. Four rules of Tailscale's are then
-    repeated before ours, each with a priority of its own."""
-    case = BY_NAME["tailscale-exit-node"]
-    notes = [note for note in managed(case).detection.notes if "has no goto" in note]
-    advised = int(re.findall(r"--priority-base (\d+)", notes[0])[0])
-    made = managed(case, priority_base=advised)
-    assert not [note for note in made.detection.notes if "has no goto" in note]
-    with configured(made, tmp_path) as (daemon, _):
-        assert daemon.complaints() == []
-        assert wrong_answers(daemon.host, made.case.expect["asks"]) == []
+def put_tunnel_ahead(host: Namespace) -> None:
+    """wg-quick's commands."""
+    host.ip("route", "replace", "default", "dev", "wg0", "table", "51820")
+    host.ip("rule", "add", "not", "fwmark", "51820", "table", "51820")
+    host.ip("rule", "add", "table", "main", "suppress_prefixlength", "0")
+
+
+def kept_by(daemon: Networkd) -> list[str]:
+    """What carries networkd's own protocol."""
+    return [line for line in everything(daemon.host) if "proto 4" in line]
+
+
+def test_watcher_and_daemon_do_not_fight(tmp_path: Path) -> None:
+    """networkd removes foreign rules when it configures a link, unless it is told not to: a VPN's and the jumps.
+    Whatever it removes, jumps are there when a tunnel is; networkd's own rules are nobody else's."""
+    made = managed(BY_NAME["dual-stack-static"], ahead=True)
+    with loaded_host(made.case.snapshot) as host, networkd(host, tmp_path, configuration="") as daemon:
+        host.ip("link", "add", "wg0", "type", "veth", "peer", "name", "far-wg0")
+        for name in ("wg0", "far-wg0"):
+            host.ip("link", "set", name, "arp", "off", "addrgenmode", "none", "up")
+        before = live_host(host)
+        made.write_networks(daemon.network)
+        made.write_dropins(daemon.network)
+        assert "GoTo=" not in "".join(file.text for file in made.detection.files)
+        made.forget(host)
+        daemon.start()
+        wait_until_held(daemon, before, made.detection)
+        # To neighbours, "main without its default" that wg-quick puts ahead of all decides.
+        far = [ask for ask in made.case.expect["asks"] if ask["source"] and ask["destination"] == "203.0.113.7"]
+        assert {ask["dev"] for ask in far} == {"eth0", "eth1"}
+        with made.watcher(host, tmp_path) as watch:
+            watch.start()
+
+            def settled() -> bool:
+                return "missing" not in watch.run("status").stdout and wrong_answers(host, far) == []
+
+            for event in ("reload", "reconfigure eth1", "restart"):
+                if "51820" not in host.ip("rule"):
+                    put_tunnel_ahead(host)
+                wait_until(lambda: len(watch.jumps()) == 2 and settled(), daemon)
+                ours = kept_by(daemon)
+                if event == "restart":
+                    daemon.stop()
+                    daemon.start()
+                else:
+                    daemon.run("networkctl", *event.split())
+                wait_until_configured(daemon, made)
+                wait_until(lambda held=ours: kept_by(daemon) == held, daemon)  # type: ignore[misc]
+                wait_until(settled, daemon)
+                assert bool(watch.jumps()) == ("51820" in host.ip("rule"))
+            assert watch.said.read_text() == ""
+        # 252 wants to remove the jumps when a link is configured, and cannot: it knows no goto.
+        assert [line for line in daemon.complaints() if "Missing goto target" not in line] == []
 
 
 def test_detect_write_reload_and_remove(tmp_path: Path) -> None:

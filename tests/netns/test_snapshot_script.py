@@ -126,6 +126,7 @@ def test_every_manager_is_the_same(net: Namespace, tmp_path: Path, shell: str, d
     live, collected, text = both(net, tmp_path, shell, setup=f"mount --make-rprivate /\n{OVERLAYS}\n{daemons}")
     assert_equal(live, collected)
     assert "SECRET" not in text
+    assert parse_host(collected).managers.rivals == ("cloud-init", "oci-utils"), "nm-cloud-setup is masked"
     managed = parse_host(collected).managers.interfaces
     known = {name: entry.manager for name, entry in managed.items()}
     expected = {

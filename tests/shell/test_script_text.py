@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asymgen.backends import BACKENDS
 from asymgen.commands_text import commands_script
-from asymgen.model import KernelState, Placement, RenderedFile
+from asymgen.model import KernelState, ManagedInterface, Managers, Placement, RenderedFile
 from tests.shell.lab import OLD_HOST, SHELLS
-from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, kernel_state, moving, renamed, with_extras
+from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, kernel_state, moving, renamed, watched, with_extras
 
 SHELL_BACKENDS = ("ifupdown", "networkmanager", "sysv")
 HOSTILE = renamed(TWO_SUBNETS, eth0="a;reboot", eth1="x'y\"$(id)`id`")
@@ -22,6 +23,8 @@ STATES = {
     "extras": with_extras(kernel_state(TWO_SUBNETS)),
     "hostile": kernel_state(HOSTILE),
     "moving": moving(kernel_state(TWO_SUBNETS)),
+    "watched": watched(with_extras(kernel_state(TWO_SUBNETS))),
+    "watched-hostile": watched(kernel_state(HOSTILE)),
 }
 
 
@@ -35,8 +38,21 @@ def _rendered() -> Iterator[tuple[str, RenderedFile]]:
                         yield f"{label}-{name}-{placement.value}-{host.kernel.split('.')[0]}", file
 
 
+def _followers() -> Iterator[tuple[str, RenderedFile]]:
+    """What runs beside systemd-networkd's drop-ins."""
+    for label, state in (("moving", STATES["moving"]), ("hostile", moving(kernel_state(HOSTILE, sysctls=False)))):
+        names = dict.fromkeys(each.uplink.interface for each in state.uplinks)
+        files = {name: ManagedInterface("networkd", f"1{place}-x'$(id).network") for place, name in enumerate(names)}
+        host = replace(HOST, managers=Managers("systemd", {"networkd": "252"}, frozenset({"networkd"}), files))
+        for placement in Placement:
+            for file in BACKENDS["systemd-networkd"].render(state, host, placement):
+                yield f"{label}-networkd-{placement.value}", file
+
+
 def _scripts() -> dict[str, str]:
-    scripts = {f"{label}:{file.path}": file.text for label, file in _rendered() if file.text.startswith("#!")}
+    scripts = {
+        f"{label}:{file.path}": file.text for label, file in (*_rendered(), *_followers()) if file.text.startswith("#!")
+    }
     for label, state in STATES.items():
         for undo in (False, True):
             for protocol in (False, True):
@@ -52,6 +68,8 @@ LINTED = (
     "extras-ifupdown-vendor-6:/etc/network/if-up.d/asymgen",
     "extras-networkmanager-admin-6:/etc/NetworkManager/dispatcher.d/50-asymgen",
     "moving-sysv-admin-6:/etc/init.d/asymgen",
+    "watched-sysv-vendor-3:/etc/init.d/asymgen", "watched-sysv-admin-6:/usr/local/lib/asymgen/asymgen-watch",
+    "hostile-networkd-vendor:/usr/lib/asymgen/follow-networkd",
     "extras-commands-False-False", "extras-commands-True-True",
 )  # fmt: skip
 

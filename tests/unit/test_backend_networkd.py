@@ -27,7 +27,7 @@ from asymgen.model import (
     RuleAction,
 )
 from tests.hosts import make_host, make_rule, plan_for
-from tests.states import HOST, TWO_SUBNETS, Wire, kernel_state, with_extras
+from tests.states import HOST, TWO_SUBNETS, Wire, kernel_state, moving, with_extras
 
 FILES = {"eth0": "/etc/systemd/network/10-eth0.network", "eth1": "/run/systemd/network/10-netplan-eth1.network"}
 STATE = kernel_state(TWO_SUBNETS)
@@ -133,7 +133,8 @@ def test_two_backends_share_a_host() -> None:
     ("241", Capabilities(goto=False, suppress_ifgroup=False, error_rules=False, suppress_prefixlength=False)),
 ])  # fmt: skip
 def test_capabilities(version: str, wanted: Capabilities) -> None:
-    always = replace(wanted, rule_protocol=False, ordered=False, follows=False)
+    follows = version != "241"
+    always = replace(wanted, rule_protocol=False, ordered=False, follows=follows, follows_temporary=False)
     assert networkd.capabilities(on(version)) == always
 
 
@@ -202,9 +203,11 @@ def test_what_is_dynamic_and_not_followed_is_said() -> None:
         {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24 dynamic"},
         ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9"],
     )
-    notes = lower(plan_for(host), networkd.capabilities(on("252"))).notes
+    notes = lower(plan_for(host), networkd.capabilities(on("246"))).notes
     assert [note for note in notes if "eth1 (IPv4) select 198.51.100.0/24" in note] != []
-    assert not [note for note in notes if "eth0" in note]
+    assert not [note for note in notes if "eth0" in note and "select" in note]
+    later = lower(plan_for(host), networkd.capabilities(on("247"))).notes
+    assert not [note for note in later if "select" in note]
 
 
 # --- rules of others, one priority each ----------------------------------------------------------
@@ -272,11 +275,53 @@ def test_hostile_names_stay_in_comments(name: str) -> None:
 # --- commands ------------------------------------------------------------------------------------
 
 
+def moving_host(version: str) -> list[str]:
+    state = moving(kernel_state(TWO_SUBNETS))
+    return [str(file.path) for file in networkd.render(state, on(version), Placement.ADMIN)]
+
+
+def test_follower_only_where_addresses_move() -> None:
+    names = {"follow-networkd", "asymgen-follow.path", "asymgen-follow.service"}
+    assert names <= {path.rpartition("/")[2] for path in moving_host("252")}
+    assert "/etc/systemd/system/systemd-networkd.service.d/50-asymgen.conf" in moving_host("252")
+    assert not [path for path in moving_host("246") if "follow" in path], "no gateway of a lease in a drop-in"
+    assert not [path for path in texts(on("252")) if "follow" in path]
+
+
+def test_follower_of_a_package_lies_below_usr() -> None:
+    files = networkd.render(moving(kernel_state(TWO_SUBNETS)), on("252"), Placement.VENDOR)
+    mine = [file for file in files if "follow" in str(file.path) or "networkd.service.d" in str(file.path)]
+    assert len(mine) == 4
+    assert all(file.path.is_relative_to("/usr/lib") and not file.config for file in mine)
+    assert [file.mode for file in mine] == [0o755, 0o644, 0o644, 0o644]
+
+
+def test_privacy_addresses_that_rules_cannot_follow_are_said() -> None:
+    """Each reload makes another one: following them would never end. Only where a rule goes by the address."""
+    can = networkd.capabilities(on("252"))
+    two = ["192.0.2.10/24", "2001:db8:a::10/64"]
+    temporary = "2001:db8:a::7/64 dynamic temporary"
+    shared = make_host({"eth0": two, "eth1": ["192.0.2.11/24", temporary]}, ROUTES_OF_ONE_SUBNET)
+    alone = make_host({"eth0": two, "eth1": ["192.0.2.11/24", temporary.replace(":a:", ":b:")]}, ROUTES_OF_ONE_SUBNET)
+    said = [[note for note in lower(plan_for(each), can).notes if "privacy" in note] for each in (shared, alone)]
+    assert ["eth1 (IPv6)" in note for note in said[0]] == [True]
+    assert said[1] == []
+
+
+ROUTES_OF_ONE_SUBNET = [
+    "default via 192.0.2.1 dev eth0", "default via 192.0.2.1 dev eth1 metric 9",
+    "default via fe80::1 dev eth0", "default via fe80::1 dev eth1 metric 2048",
+]  # fmt: skip
+
+
 def test_activation_reloads() -> None:
-    assert [step.argv for step in networkd.activation(on("252"))] == [("networkctl", "reload")]
-    assert [step.argv for step in networkd.activation(on("243"))] == [
-        ("systemctl", "restart", "systemd-networkd.service")
-    ]
-    assert networkd.deactivation(on("252")) == ()
-    assert networkd.after_removal(on("252")) == networkd.activation(on("252"))
+    """The reload, and what follows addresses only where its script lies."""
+    programs = {version: [step.argv[0] for step in networkd.activation(on(version))] for version in ("252", "243")}
+    assert programs == {"252": ["sh", "networkctl", "sh"], "243": ["sh", "systemctl", "sh"]}
+    assert networkd.activation(on("252"))[1].argv == ("networkctl", "reload")
+    assert networkd.activation(on("243"))[1].argv == ("systemctl", "restart", "systemd-networkd.service")
+    assert networkd.after_removal(on("252")) == networkd.activation(on("252"))[:2]
+    for step in (networkd.activation(on("252"))[2], *networkd.deactivation(on("252"))):
+        assert step.argv[:2] == ("sh", "-c")
+        assert step.argv[2].startswith("[ ! -x /usr/local/lib/asymgen/follow-networkd ] || ")
     assert networkd.depends(STATE, "deb") == ("systemd",)

@@ -114,6 +114,7 @@ def test_files_and_their_places(backend: str) -> None:
         ("networkmanager", Placement.VENDOR): {"/usr/lib/NetworkManager/dispatcher.d/50-asymgen"},
         ("sysv", Placement.ADMIN): {
             "/etc/init.d/asymgen", "/etc/systemd/system/asymgen.service", "/usr/local/lib/asymgen/routing",
+            "/etc/systemd/system/multi-user.target.d/50-asymgen.conf",
         },
         ("sysv", Placement.VENDOR): {
             "/etc/init.d/asymgen", "/usr/lib/systemd/system/asymgen.service", "/usr/lib/asymgen/routing",

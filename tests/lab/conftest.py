@@ -1,0 +1,40 @@
+"""A booted machine per row of the table, in a world of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.lab.machine import Machine, machine
+from tests.lab.roots import SYSTEMS
+from tests.lab.rows import ROWS, Boot, configuration
+from tests.lab.world import World, dhcp, world
+from tests.packet_lab import PREFIXES
+
+
+@pytest.fixture(params=ROWS, ids=str)
+def row(request: pytest.FixtureRequest) -> Boot:
+    made: Boot = request.param
+    return made
+
+
+@pytest.fixture
+def around(row: Boot, tmp_path: Path) -> Iterator[World]:
+    with ExitStack() as stack:
+        made = stack.enter_context(world())
+        if row.by_dhcp:
+            for place, gateway in enumerate(made.gateways):
+                stack.enter_context(dhcp(gateway, tmp_path, place, address=f"{PREFIXES[place][0]}.50"))
+        yield made
+
+
+@pytest.fixture
+def server(row: Boot, around: World, tmp_path: Path) -> Iterator[Machine]:
+    system = SYSTEMS[row.system]
+    with machine(system, around, tmp_path / "machine") as made:
+        configuration(row).write(made.root, is_systemd=system.is_systemd)
+        made.boot()
+        yield made

@@ -1,0 +1,107 @@
+"""Which systems are booted, and how the files come onto one: the table of the lab."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from asymgen.backends import BACKENDS
+from asymgen.cli.inputs import read_host
+from asymgen.snapshot_script import snapshot_script
+from tests.command_line import asymgen
+from tests.lab.configured import Configuration
+from tests.lab.events import global_addresses
+from tests.lab.machine import Machine, wait_for
+
+
+@dataclass(frozen=True)
+class Boot:
+    """A row of the table: which system, whose network, by which backend."""
+
+    system: str
+    manager: str
+    backend: str
+    by_dhcp: bool = False
+    in_ci: bool = True
+    spared: frozenset[str] = frozenset()
+    """Events that this system does not survive without asymgen either."""
+
+    @property
+    def addressing(self) -> str:
+        return "DHCP" if self.by_dhcp else "static"
+
+    def __str__(self) -> str:
+        return f"{self.system}-{self.backend}-{'dhcp' if self.by_dhcp else 'static'}"
+
+
+EVERY_ROW = (
+    Boot("bookworm", "ifupdown", "ifupdown"),
+    Boot("bookworm", "ifupdown", "ifupdown", by_dhcp=True),
+    Boot("bookworm", "NetworkManager", "networkmanager"),
+    Boot("bookworm", "NetworkManager", "networkmanager", by_dhcp=True),
+    Boot("bookworm", "networkd", "systemd-networkd"),
+    Boot("bookworm", "networkd", "systemd-networkd", by_dhcp=True),
+    Boot("bookworm", "ifupdown", "sysv"),  # under systemd: the native unit
+    Boot("bookworm-sysvinit", "ifupdown", "sysv"),
+    Boot("bookworm-sysvinit", "ifupdown", "ifupdown", by_dhcp=True),
+    Boot("bullseye", "networkd", "systemd-networkd", in_ci=False),  # systemd 247: no device groups in its rules
+    # networkd 247 gives a link up that goes down while it sets a DHCP route.
+    Boot("bullseye", "networkd", "systemd-networkd", by_dhcp=True, in_ci=False, spared=frozenset({"twenty flaps"})),
+    Boot("bullseye", "NetworkManager", "networkmanager", by_dhcp=True, in_ci=False),
+    Boot("bullseye", "ifupdown", "ifupdown", in_ci=False),
+    Boot("trixie", "networkd", "systemd-networkd", in_ci=False),
+    Boot("trixie", "networkd", "systemd-networkd", by_dhcp=True, in_ci=False),
+    Boot("trixie", "NetworkManager", "networkmanager", in_ci=False),
+    Boot("trixie", "NetworkManager", "networkmanager", by_dhcp=True, in_ci=False),
+    Boot("trixie", "ifupdown", "ifupdown", in_ci=False),
+    Boot("trixie", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),  # its client is dhcpcd
+    Boot("trixie", "ifupdown", "sysv", in_ci=False),
+    Boot("trixie-sysvinit", "ifupdown", "sysv", in_ci=False),
+    Boot("trixie-sysvinit", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+    Boot("bookworm-ifupdown2", "ifupdown", "ifupdown", in_ci=False),
+    Boot("bookworm-ifupdown2", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+    Boot("bookworm-ifupdown-ng", "ifupdown", "ifupdown", in_ci=False),
+    Boot("bookworm-ifupdown-ng", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+)
+
+ROWS = tuple(row for row in EVERY_ROW if row.in_ci or os.environ.get("ASYMGEN_LAB") == "all")
+"""``make lab`` boots them all; CI those that take one root file system or two."""
+
+
+def configuration(row: Boot) -> Configuration:
+    return Configuration(row.manager, by_dhcp=row.by_dhcp)
+
+
+def has_addresses(server: Machine, addresses: tuple[str, ...]) -> bool:
+    return global_addresses(server, "eth0") | global_addresses(server, "eth1") >= set(addresses)
+
+
+def wait_for_addresses(server: Machine, addresses: tuple[str, ...]) -> None:
+    wait_for(lambda: has_addresses(server, addresses), f"no {addresses}\n{server.log}", seconds=60)
+
+
+def write(server: Machine, row: Boot, folder: Path) -> None:
+    """``detect --write`` for the running machine, from its own snapshot."""
+    snapshot = folder / "machine.json"
+    snapshot.write_text(server.run("sh", stdin=snapshot_script()).stdout)
+    assert json.loads(snapshot.read_text())["notes"] == []
+    written = asymgen(
+        "detect", "--snapshot", str(snapshot), "--root", str(server.root), "--write", *configuration(row).choices,
+        "--backend", row.backend,
+    )  # fmt: skip
+    assert written.returncode == 0, written.stderr
+
+
+def activate(server: Machine, row: Boot, folder: Path) -> None:
+    """The commands that ``detect --write`` names as next, typed on the machine."""
+    host = read_host(str(folder / "machine.json"), None)
+    for command in BACKENDS[row.backend].activation(host):
+        server.run(*command.argv)
+
+
+def restart_service(server: Machine) -> None:
+    """What ``detect`` says to do after an event that the sysv backend does not hear."""
+    by_unit, by_script = ("systemctl", "restart", "asymgen"), ("/etc/init.d/asymgen", "restart")
+    server.run(*(by_unit if server.system.is_systemd else by_script))

@@ -1,0 +1,217 @@
+"""Where asymgen-watch is needed and why, what its files are, and how it begins and ends."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from asymgen.backends import BACKENDS, watcher
+from asymgen.detection import detect
+from asymgen.foreign import LOWEST_JUMP
+from asymgen.lowering import lower
+from asymgen.model import Choices, Family, Host, Kept, Link, Managers, Placement, Range, Rule, RuleAction, Watched
+from asymgen.planfile import plan_text, read_kept
+from tests.hosts import ALL, looks_up, lower_for, make_host, make_link, make_rule, plan_for
+from tests.states import HOST, TWO_SUBNETS, kernel_state, watched
+
+SCRIPT = PurePosixPath("/usr/local/lib/asymgen/asymgen-watch")
+UNIT = PurePosixPath("/etc/systemd/system/asymgen-watch.service")
+WG = make_link("wg0", "10.10.0.2/32", kind="wireguard")
+TUN = make_link("tun0", "10.10.0.2/32", kind="tun")
+
+
+def host(*rules: Rule, more: tuple[str, ...] = (), links: tuple[Link, ...] = ()) -> Host:
+    interfaces: dict[str, str | Link] = {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24"}
+    interfaces.update({link.name: link for link in links})
+    routes = ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9", *more]
+    return make_host(interfaces, routes, rules=rules)
+
+
+def wg_quick(priority: int, table: int = 51820) -> list[Rule]:
+    return [
+        make_rule(Family.IPV4, priority - 1, table=254, suppress_prefixlength=0),
+        make_rule(Family.IPV4, priority, inverted=True, mark=table, mask=0xFFFFFFFF, table=table),
+    ]
+
+
+def tunnel_host(priority: int, *rules: Rule) -> Host:
+    return host(*wg_quick(priority), *rules, more=("default dev tun0 table 51820",), links=(TUN,))
+
+
+# --- whether and why ---
+
+
+def test_nothing_watches_where_nothing_says_so() -> None:
+    plan = plan_for(host())
+    assert (plan.watch, plan.kept.watch, plan.notes) == ("", "", ())
+    assert lower_for(host()).watched == ()
+    for backend in BACKENDS:
+        detection = detect(host(), Choices(backends={"": backend}, network_files=FILES), Kept())
+        assert not [file for file in detection.files if "asymgen-watch" in file.text]
+
+
+FILES = {"eth0": "10-eth0.network", "eth1": "10-eth1.network"}
+
+
+@pytest.mark.parametrize(
+    ("made", "ahead", "why"),
+    [
+        (host(), True, "--ahead says so"),
+        (host(links=(WG,)), False, "wg0 is a WireGuard interface, and wg-quick puts its rules ahead of all others"),
+        (tunnel_host(32765), False, "a rule leads everything into the tunnel of table 51820"),
+        (tunnel_host(31000), False, "a rule leads everything into the tunnel of table 51820"),
+    ],
+    ids=["asked", "wireguard", "behind ours", "ahead of ours"],
+)
+def test_why(made: Host, *, ahead: bool, why: str) -> None:
+    plan = plan_for(made, ahead=ahead)
+    assert plan.watch == why
+    [note] = [note for note in plan.notes if "asymgen-watch" in note]
+    assert note.startswith(f"{why}: asymgen-watch, one of the files, keeps answers ahead")
+    assert lower_for(made, ahead=ahead).watched == (
+        Watched(Family.IPV4, "eth0", Range(32000, 32009), 1), Watched(Family.IPV4, "eth1", Range(32010, 32019), 2),
+    )  # fmt: skip
+
+
+def test_a_table_that_takes_nothing_is_no_reason() -> None:
+    networks = host(make_rule(Family.IPV4, 5270, table=52), more=("100.64.0.9/32 dev tun0 table 52",), links=(TUN,))
+    assert plan_for(networks).watch == ""
+    asked = plan_for(networks, ahead=True)
+    assert asked.watch_routes, "a default may come into table 52 without a change of rules"
+    assert not plan_for(host(), ahead=True).watch_routes
+    assert "ip monitor rule route" in _script(networks)
+    assert '"$IP" monitor rule 2' in _script(host())
+
+
+def _script(made: Host) -> str:
+    detection = detect(made, Choices(ahead=True, backends={"": "sysv"}), Kept())
+    return next(file.text for file in detection.files if file.path == SCRIPT)
+
+
+def test_a_tunnel_that_is_down_for_the_moment_keeps_its_watcher() -> None:
+    first = plan_for(tunnel_host(31000))
+    kept, note = read_kept(plan_text(first), host(), "plan.json")
+    assert (kept.watch, note) == (first.watch, "")
+    second = plan_for(host(), kept=kept)
+    assert second.watch == second.kept.watch == first.watch
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_one_uplink_that_a_tunnel_may_cut_off_is_work_to_do(*, ahead: bool) -> None:
+    alone = make_host({"eth0": "192.0.2.10/24"}, ["default via 192.0.2.1 dev eth0"])
+    assert plan_for(alone, ahead=ahead).nothing_to_do is not ahead
+    assert plan_for(alone, kept=Kept(watch="a reason")).nothing_to_do is False
+    assert plan_for(make_host({}), ahead=True).nothing_to_do, "without an uplink there is nothing to watch"
+    assert plan_for(make_host({}), ahead=True).watch == ""
+
+
+# --- where the jump stands ---
+
+
+def test_only_uplinks_behind_the_tunnel_jump() -> None:
+    """A rule that came without a priority can stand among the priorities of ours."""
+    state = lower(plan_for(tunnel_host(32005), kept=plan_for(host()).kept), ALL)
+    found = looks_up(state, action=RuleAction.GOTO)
+    assert [(rule.priority, rule.target, str(rule.source)) for rule in found] == [(32004, 32010, "198.51.100.0/24")]
+
+
+@pytest.mark.parametrize("priority", [1, LOWEST_JUMP, LOWEST_JUMP + 1])
+def test_no_room_before_the_tunnel_is_said(priority: int) -> None:
+    made = tunnel_host(priority)
+    notes = [note for note in plan_for(made).notes if "no jump fits" in note]
+    jumps = looks_up(lower_for(made), action=RuleAction.GOTO)
+    if priority > LOWEST_JUMP:
+        assert notes == []
+        assert {rule.priority for rule in jumps} == {LOWEST_JUMP}
+    else:
+        assert jumps == []
+        assert notes[0].startswith(f"rule {priority} (table 51820) takes IPv4 answers into its tunnel")
+        assert '"Table = off" and PostUp' in notes[0]
+
+
+def test_what_a_later_jump_would_bypass_is_repeated() -> None:
+    """wg-quick will stand before Tailscale's numbered rules, and the jump with it."""
+    marked = make_rule(Family.IPV4, 5210, mark=0x80000, mask=0xFF0000, table=254)
+    own = make_rule(Family.IPV4, 5270, table=52)
+    assert plan_for(host(marked, own)).repeats == ()
+    assert plan_for(host(marked, own), ahead=True).repeats == (marked, own)
+
+
+def test_a_rule_that_leads_backwards_cannot_be_repeated() -> None:
+    backwards = make_rule(Family.IPV4, 100, action=RuleAction.GOTO, target=200, mark=1, mask=0xFFFFFFFF)
+    state = lower_for(host(backwards), ahead=True)
+    assert looks_up(state, action=RuleAction.GOTO) == []
+    assert any("rule 100 of others is bypassed by eth0: it leads to priority 200" in note for note in state.notes)
+
+
+# --- files ---
+
+
+@pytest.mark.parametrize("init, has_unit", [("systemd", True), ("", True), ("sysvinit", False), ("openrc", False)])
+def test_unit_where_systemd_may_be(init: str, *, has_unit: bool) -> None:
+    made = replace(HOST, managers=Managers(init=init))
+    files = {file.path: file for file in watcher.render(watched(kernel_state(TWO_SUBNETS)), made, Placement.ADMIN)}
+    assert set(files) == ({SCRIPT, UNIT} if has_unit else {SCRIPT})
+    assert files[SCRIPT].mode == 0o755
+    assert files[SCRIPT].why == "keeps answers ahead of tunnels: --ahead says so"
+    assert "# Here because: --ahead says so\n" in files[SCRIPT].text
+    assert (str(UNIT) in files[SCRIPT].text) is has_unit
+
+
+def test_in_a_package_all_of_it_goes_with_the_package() -> None:
+    files = watcher.render(watched(kernel_state(TWO_SUBNETS)), HOST, Placement.VENDOR)
+    assert [str(file.path) for file in files] == [
+        "/usr/lib/asymgen/asymgen-watch", "/usr/lib/systemd/system/asymgen-watch.service",
+    ]  # fmt: skip
+    assert "ExecStart=/usr/lib/asymgen/asymgen-watch run\n" in files[1].text
+
+
+def test_one_watcher_for_a_host_of_two_backends() -> None:
+    detection = detect(host(), Choices(ahead=True, backends={"eth0": "ifupdown", "": "sysv"}), Kept())
+    [script] = [file for file in detection.files if file.path == SCRIPT]
+    assert "watched 4 eth0 32000 32009 1\nwatched 4 eth1 32010 32019 2\n" in script.text
+    assert detection.state.watch == "--ahead says so"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_backend_writes_it_and_leaves_the_jumps_to_it(backend: str) -> None:
+    choices = Choices(backends={"": backend}, network_files=FILES)
+    detection = detect(tunnel_host(31000), choices, Kept())
+    assert looks_up(detection.state, action=RuleAction.GOTO, priority=30999)
+    assert SCRIPT in {file.path for file in detection.files}
+    assert not [file.path for file in detection.files if "30999" in file.text]
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    """Its own check; the script must be there, and nothing is started."""
+    unit = watcher.render(watched(kernel_state(TWO_SUBNETS)), HOST, Placement.ADMIN)[1]
+    script = tmp_path / "watch"
+    script.write_text("#!/bin/sh\n", encoding="utf-8")
+    script.chmod(0o755)
+    path = tmp_path / unit.path.name
+    path.write_text(unit.text.replace(str(SCRIPT), str(script)), encoding="utf-8")
+    checked = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+# --- commands ---
+
+
+def test_it_is_started_and_ended() -> None:
+    state = watched(kernel_state(TWO_SUBNETS))
+    on_systemd, elsewhere = (replace(HOST, managers=Managers(init=init)) for init in ("systemd", "sysvinit"))
+    assert watcher.activation(on_systemd, kernel_state(TWO_SUBNETS)) == ()
+    assert [step.argv for step in watcher.activation(on_systemd, state)] == [
+        ("systemctl", "daemon-reload"), ("systemctl", "enable", "asymgen-watch.service"),
+        ("systemctl", "restart", "asymgen-watch.service"),
+    ]  # fmt: skip
+    assert [step.argv for step in watcher.deactivation(on_systemd)] == [
+        ("systemctl", "disable", "--now", "asymgen-watch.service")
+    ]
+    assert [step.argv for step in watcher.after_removal(on_systemd)] == [("systemctl", "daemon-reload")]
+    assert [step.argv for step in watcher.activation(elsewhere, state)] == [(str(SCRIPT), "restart")]
+    assert [step.argv for step in watcher.deactivation(elsewhere)] == [(str(SCRIPT), "stop")]
+    assert watcher.after_removal(elsewhere) == ()
