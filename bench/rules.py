@@ -133,8 +133,8 @@ def tables(*, quick: bool) -> Iterator[Table]:
     yield Table(
         "Rules that the kernel walks for a packet",
         "For 2, 100 and 1,000 addresses on one uplink, asked from the last of them. Lookups are what `ip route get` "
-        "asks, through one netlink socket; packets are UDP from an unconnected socket into another namespace, all of them "
-        "counted there. Python's own part of each is in all figures alike.",
+        "asks, through one netlink socket; packets are UDP from an unconnected socket into another namespace, all of "
+        "them counted there. Python's own part of each is in all figures alike.",
         "fewest rules walked: by prefix, whatever the number of addresses",
         tuple(rows),
     )
