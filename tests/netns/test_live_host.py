@@ -123,6 +123,7 @@ def test_an_uplink_that_goes_is_followed_to_the_kernel_and_to_the_boot(live: Liv
 
 WATCHED = """
 mount -t tmpfs tmpfs /run
+trap '[ ! -x /usr/local/lib/asymgen/asymgen-watch ] || /usr/local/lib/asymgen/asymgen-watch stop' EXIT
 asymgen detect --write --backend sysv --ahead {options} || exit 1
 /etc/init.d/asymgen start || exit 1
 ip link add wg0 type veth peer name far-wg0
