@@ -263,13 +263,15 @@ class Lease:
 class Managers:
     """What is on the host. ``init`` is systemd, sysvinit, openrc, runit, busybox or ""; keys of
     ``installed`` are manager names (see ManagedInterface) with their version ("" = unknown);
-    ``running`` the managers whose daemon runs;
+    ``running`` the managers whose daemon runs; ``networkd_removes`` which of "rules" and "routes" of others a
+    running networkd removes;
     ``rivals`` cloud agents that configure interfaces beside them (``rivals.py``)."""
 
     init: str = ""
     installed: Mapping[str, str] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
     interfaces: Mapping[str, ManagedInterface] = field(default_factory=dict)
+    networkd_removes: tuple[str, ...] = ()
     rivals: tuple[str, ...] = ()
 
 

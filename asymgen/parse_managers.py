@@ -66,6 +66,7 @@ def parse_managers(snapshot: Mapping[str, Any]) -> Managers:
             init=text(holder, "init"),
             installed=text_mapping(holder, "installed"),
             running=frozenset(texts(holder, "running")),
+            networkd_removes=texts(holder, "networkd_removes"),
             rivals=texts(holder, "rivals"),
             interfaces=interfaces,
         )

@@ -87,6 +87,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "unit": (
         *(f"{folder}/*.network" for folder in _NETWORKD_FOLDERS),
         *(f"{folder}/*.network.d/*.conf" for folder in _NETWORKD_FOLDERS),
+        *(f"{folder}/networkd.conf{below}" for folder in networkd.DAEMON_FOLDERS for below in ("", ".d/*.conf")),
     ),
     "keyfile": tuple(f"{folder}/*" for folder in _KEYFILES),
     "ifcfg": (f"{ifcfg.RED_HAT}/ifcfg-*", f"{ifcfg.SUSE}/ifcfg-*"),
@@ -108,7 +109,8 @@ SETTINGS = (
 
 FOLDERS = (
     *(f"{folder}/{database}.d" for folder in names.FOLDERS for database in _NAMED),
-    *_NETWORKD_FOLDERS, *(f"{folder}/*.network.d" for folder in _NETWORKD_FOLDERS), *_UNIT_FOLDERS,
+    *_NETWORKD_FOLDERS, *(f"{folder}/*.network.d" for folder in _NETWORKD_FOLDERS),
+    *(f"{folder}/networkd.conf.d" for folder in networkd.DAEMON_FOLDERS), *_UNIT_FOLDERS,
     *_LEASES, *_DHCPCD_LEASES, *_KEYFILES, *_NETPLAN, ifcfg.RED_HAT, ifcfg.SUSE, "/etc/network", "/etc/init.d",
 )  # fmt: skip
 """Folders whose names are listed."""

@@ -8,9 +8,13 @@ from asymgen.changes import Action, Changes
 from asymgen.detection import Detection
 from asymgen.findings import Finding, Severity
 from asymgen.model import Family, Host, Plan
+from asymgen.rivals import find_rivals
 
 CLIENT_PORTS = frozenset({67, 68, 123, 546, 547, 5353, 5355})
 """UDP ports whose wildcard sockets answer nobody's requests by unicast: DHCP, NTP clients, mDNS, LLMNR."""
+
+MANAGES_FOREIGN = {"rules": "ManageForeignRoutingPolicyRules", "routes": "ManageForeignRoutes"}
+"""Settings of networkd.conf(5) by what the daemon removes where they are not "no"."""
 
 
 def surroundings(detection: Detection, changes: Changes | None) -> Iterator[Finding]:
@@ -54,6 +58,19 @@ def _managers(detection: Detection) -> Iterator[Finding]:
                 "a link that goes down and up loses its routes until the service is restarted",
                 "`service asymgen restart` then; or a backend with events, where the host has one",
             )  # fmt: skip
+    if any(use.name != "systemd-networkd" for use in detection.backends):
+        for what in sorted(MANAGES_FOREIGN.keys() & set(detection.host.managers.networkd_removes)):
+            key = MANAGES_FOREIGN[what]
+            yield Finding(
+                Severity.WARNING, "networkd-removes", f"systemd-networkd runs and removes {what} of others: {key}=yes",
+                f"when it is restarted or configures a link, our {what} go",
+                f"`{key}=no` below [Network] in a file of /etc/systemd/networkd.conf.d that sorts last",
+            )  # fmt: skip
+    for rival in find_rivals(detection.host):
+        yield Finding(
+            Severity.WARNING, "rival", f"{rival.name} is on this host",
+            f"it {rival.why}", rival.what_to_do,
+        )  # fmt: skip
 
 
 def _reverse_path(host: Host, plan: Plan) -> Iterator[Finding]:

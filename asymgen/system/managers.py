@@ -48,6 +48,9 @@ def read_managers(run: Runner, files: HostFiles, links: Iterable[Mapping[str, An
         "running": sorted(running),
         "interfaces": _interfaces(run, files, links, installed=installed, running=running),
     }
+    removes = networkd.what_it_removes(files) if "networkd" in running else []
+    if removes:
+        found["networkd_removes"] = removes
     rivals = read_rivals(files)
     if rivals:
         found["rivals"] = rivals

@@ -16,11 +16,15 @@ from asymgen.system.host_files import HostFiles
 FOLDERS = ("/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network", "/usr/lib/systemd/network")
 """By rank: a file hides those of the same name in later folders."""
 
+DAEMON_FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+"""Of networkd.conf and networkd.conf.d, by rank as well. Source: networkd.conf(5)."""
+
 _STATE = "/run/systemd/netif"
 _UNIT = "systemd-networkd.service"
 _ENABLED_IN = ("/etc/systemd/system", "/run/systemd/generator", "/run/systemd/generator.late", "/run/systemd/system")
 _DYNAMIC = {"ipv4": ("4",), "v4": ("4",), "ipv6": ("6",), "v6": ("6",), "both": ("4", "6")}
 _YES = ("1", "yes", "y", "true", "t", "on")
+_MANAGES_FOREIGN = {"rules": "ManageForeignRoutingPolicyRules", "routes": "ManageForeignRoutes"}
 _DEFAULTS = ("", "0.0.0.0/0", "::/0")
 
 Settings = list[tuple[str, list[tuple[str, str]]]]
@@ -63,6 +67,15 @@ def is_enabled(files: HostFiles) -> bool:
     )
 
 
+def what_it_removes(files: HostFiles) -> list[str]:
+    """Which of "rules" and "routes" of other tools the daemon removes, as networkd.conf and its drop-ins say. The
+    defaults are to remove both."""
+    main = next((f"{folder}/networkd.conf" for folder in DAEMON_FOLDERS if files.exists(f"{folder}/networkd.conf")), "")
+    paths = [*([main] if main else ()), *_by_rank(files, DAEMON_FOLDERS, "networkd.conf.d", ".conf")]
+    said = {key: value for name, pairs in _settings(files, paths) if name == "Network" for key, value in pairs}
+    return [what for what, key in _MANAGES_FOREIGN.items() if (said.get(key) or "yes").lower() in _YES]
+
+
 def router_of_lease(files: HostFiles, index: int) -> tuple[str, tuple[str, ...]]:
     """The DHCPv4 lease of the link ``index``: its file, and the routers in it."""
     path = f"{_STATE}/leases/{index}"
@@ -70,18 +83,19 @@ def router_of_lease(files: HostFiles, index: int) -> tuple[str, tuple[str, ...]]
 
 
 def _network_files(files: HostFiles) -> list[str]:
-    by_name: dict[str, str] = {}
-    for folder in FOLDERS:
-        for path in files.matching(folder, ".network"):
-            by_name.setdefault(path.rpartition("/")[2], path)
-    return [by_name[name] for name in sorted(by_name)]
+    return _by_rank(files, FOLDERS, "", ".network")
 
 
 def _dropins_of(files: HostFiles, path: str) -> list[str]:
+    return _by_rank(files, FOLDERS, f"{path.rpartition('/')[2]}.d", ".conf")
+
+
+def _by_rank(files: HostFiles, folders: Iterable[str], below: str, ending: str) -> list[str]:
+    """Files in ``below`` of ``folders``, by name; one hides those of its name in later folders."""
     by_name: dict[str, str] = {}
-    for folder in FOLDERS:
-        for dropin in files.matching(f"{folder}/{path.rpartition('/')[2]}.d", ".conf"):
-            by_name.setdefault(dropin.rpartition("/")[2], dropin)
+    for folder in folders:
+        for path in files.matching(f"{folder}/{below}" if below else folder, ending):
+            by_name.setdefault(path.rpartition("/")[2], path)
     return [by_name[name] for name in sorted(by_name)]
 
 

@@ -170,6 +170,35 @@ Gateway=192.0.2.2
 RUNS = {"/proc/77/comm": "systemd-network\n", "/usr/lib/systemd/systemd-networkd": ""}
 
 
+@pytest.mark.parametrize(
+    "texts, removes",
+    [
+        ({}, ["rules", "routes"]),
+        ({"/etc/systemd/networkd.conf": "[Network]\n#ManageForeignRoutes=no\n"}, ["rules", "routes"]),
+        ({"/etc/systemd/networkd.conf": "[Network]\nManageForeignRoutes=no\n"}, ["rules"]),
+        ({"/etc/systemd/networkd.conf.d/50-a.conf": "[Network]\nManageForeignRoutingPolicyRules=false\n"}, ["routes"]),
+        (
+            {
+                "/etc/systemd/networkd.conf.d/50-a.conf": "[Network]\nManageForeignRoutingPolicyRules=no\n",
+                "/usr/lib/systemd/networkd.conf.d/90-b.conf": "[Network]\nManageForeignRoutingPolicyRules=yes\n",
+            },
+            ["rules", "routes"],
+        ),
+        (
+            {
+                "/etc/systemd/networkd.conf.d/50-a.conf": "[Network]\nManageForeignRoutes=no\n",
+                "/usr/lib/systemd/networkd.conf.d/50-a.conf": "[Network]\nManageForeignRoutes=yes\n",
+                "/etc/systemd/networkd.conf": "[Network]\nManageForeignRoutes=yes\n",
+            },
+            ["rules"],
+        ),
+    ],
+)
+def test_what_networkd_removes_of_others(tmp_path: Path, texts: dict[str, str], removes: list[str]) -> None:
+    assert managers(host(tmp_path / "running", {**RUNS, **texts})).get("networkd_removes", []) == removes
+    assert "networkd_removes" not in managers(host(tmp_path / "stopped", texts)), "no daemon, no removal"
+
+
 def test_networkd_that_runs_is_believed(tmp_path: Path) -> None:
     name = "systemd/network/10-netplan-eth0.network"
     files = {

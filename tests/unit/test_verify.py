@@ -12,7 +12,19 @@ import pytest
 from asymgen.detection import Detection, detect
 from asymgen.findings import Finding, Severity, is_wrong
 from asymgen.lookup import after
-from asymgen.model import Choices, Family, Host, Kept, KernelState, Managers, Route, Rule, RuleAction, Sysctl
+from asymgen.model import (
+    Choices,
+    Family,
+    Host,
+    Kept,
+    KernelState,
+    ManagedInterface,
+    Managers,
+    Route,
+    Rule,
+    RuleAction,
+    Sysctl,
+)
 from asymgen.verify import KernelAnswer, verify
 from tests.hosts import make_host, make_link, make_route, make_rule
 
@@ -179,7 +191,7 @@ def test_with_a_jump_before_it_the_tunnel_rule_is_no_fault() -> None:
     assert any(rule.action is RuleAction.GOTO for rule in jumping.rules)
     jumps = [rule for rule in jumping.rules if rule.action is RuleAction.GOTO]
     host = replace(host, rules=tuple(sorted([*host.rules, *jumps], key=lambda rule: (rule.family, rule.priority))))
-    assert [check for _, check in checks(host) if check in ("ahead", "answer")] == []
+    assert checks(host) == []
 
 
 @pytest.mark.parametrize(
@@ -252,3 +264,32 @@ def test_the_loaded_state_is_what_the_model_of_after_says() -> None:
     state = planned(host)
     mended = after(host, state)
     assert {rule for rules in mended._rules.values() for rule in rules} == set(loaded(host, state).rules)
+
+
+def test_a_cloud_agent_is_named_with_what_to_do() -> None:
+    host = healthy()
+    host = replace(host, managers=replace(host.managers, rivals=("nm-cloud-setup",)))
+    [told] = [one for one in found(host) if one.check == "rival"]
+    assert told.severity is Severity.WARNING
+    assert "nm-cloud-setup.timer" in told.do
+
+
+def test_networkd_that_removes_the_rules_of_a_hook() -> None:
+    host = healthy()
+    managers = replace(host.managers, running=frozenset({"networkd"}), networkd_removes=("rules", "hostile"))
+    told = [one for one in found(replace(host, managers=managers)) if one.check == "networkd-removes"]
+    assert [("ManageForeignRoutingPolicyRules=no" in one.do) for one in told] == [True]
+
+
+def test_networkds_own_rules_are_not_foreign_to_it() -> None:
+    host = healthy()
+    interfaces = {
+        name: ManagedInterface("networkd", file=f"/etc/systemd/network/{name}.network") for name in ("eth0", "eth1")
+    }
+    managers = replace(
+        host.managers, interfaces=interfaces, installed={"networkd": "252"}, running=frozenset({"networkd"}),
+        networkd_removes=("rules", "routes"),
+    )  # fmt: skip
+    detection = detect(replace(host, managers=managers), Choices(), Kept())
+    assert [use.name for use in detection.backends] == ["systemd-networkd"]
+    assert "networkd-removes" not in [one.check for one in verify(detection, None, [])]
