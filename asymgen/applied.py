@@ -35,14 +35,13 @@ class SavedFile:
 
 @dataclass(frozen=True)
 class Applied:
-    """One apply. ``started`` is for people (local time), ``seconds`` the time to confirm; ``boot`` is the kernel's
-    boot id, by which a reboot in between is seen; ``manifest`` None: there was none."""
+    """One apply. ``started`` is for people (local time), ``seconds`` the time to confirm; ``manifest`` None: there was
+    none."""
 
     token: str
     started: str
     by: str
     seconds: int
-    boot: str
     files: tuple[SavedFile, ...]
     manifest: bytes | None
     snapshot: Mapping[str, Any]
@@ -79,7 +78,6 @@ def applied_text(applied: Applied) -> str:
         "started": applied.started,
         "by": applied.by,
         "seconds": applied.seconds,
-        "boot": applied.boot,
         "files": [
             {"path": str(file.path), "mode": f"{file.mode:04o}", "content": _encoded(file.content)}
             for file in applied.files
@@ -101,7 +99,7 @@ def parse_applied(text: str, origin: str) -> Applied:
             raise InputError(f"{origin}: schema {found['schema']!r}, this asymgen knows {SCHEMA}", hint=HINT)
         return Applied(
             token=str(found["token"]), started=str(found["started"]), by=str(found["by"]),
-            seconds=int(found["seconds"]), boot=str(found["boot"]),
+            seconds=int(found["seconds"]),
             files=tuple(
                 SavedFile(PurePosixPath(each["path"]), _decoded(each["content"]), int(each["mode"], 8))
                 for each in found["files"]

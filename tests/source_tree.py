@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+LEFT_BEHIND = ("__pycache__", ".hypothesis", ".pytest_cache")
+"""What running Python and the tests leaves behind."""
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,10 @@ def modules() -> tuple[Module, ...]:
 def _dotted(path: Path) -> str:
     parts = path.with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def copy_of_checkout(place: Path) -> Path:
+    """A copy, so that a build leaves nothing in this tree and sees no earlier build."""
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", ".*_cache", *LEFT_BEHIND)
+    shutil.copytree(ROOT, place, ignore=ignored, symlinks=True)
+    return place

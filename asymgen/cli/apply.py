@@ -35,7 +35,7 @@ from asymgen.report import printable
 from asymgen.system.apply_folder import ApplyFolder, Phase
 from asymgen.system.commands import Runner, pasteable
 from asymgen.system.files import read_manifest
-from asymgen.system.guard import boot_id, now, start_guard, tell_syslog, who
+from asymgen.system.guard import now, start_guard, tell_syslog, who
 from asymgen.system.locking import Checkpoint
 from asymgen.system.probe import take_snapshot
 from asymgen.system.terminal import ask_until
@@ -117,7 +117,6 @@ def _remember(snapshot: dict[str, Any], detection: Detection, changes: Changes, 
         started=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %Z"),
         by=who(),
         seconds=seconds,
-        boot=boot_id(),
         files=saved_files(changes),
         manifest=None if found is None else found.content,
         snapshot=snapshot,

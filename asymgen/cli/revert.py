@@ -34,7 +34,8 @@ def command(*, guard: str | None, boot: bool) -> None:
     if guard is not None:
         _guard(folder, guard)
     elif boot:
-        _revert(folder, (Phase.PENDING, Phase.REVERTING), why="the host was rebooted before it was confirmed")
+        why = "the host was rebooted before it was confirmed"
+        _revert(folder, (Phase.PENDING, Phase.REVERTING), why=why, booting=True)
     else:
         _revert(folder, (Phase.PENDING, Phase.CONFIRMED, Phase.REVERTING), why="asymgen revert")
 
@@ -67,7 +68,7 @@ def _undone(folder: ApplyFolder, applied: Applied, *, attempt: int) -> bool:
     return True
 
 
-def _revert(folder: ApplyFolder, phases: tuple[Phase, ...], *, why: str) -> None:
+def _revert(folder: ApplyFolder, phases: tuple[Phase, ...], *, why: str, booting: bool = False) -> None:
     applied = folder.read()
     phase = folder.phase()
     if applied is None or phase not in phases:
@@ -78,6 +79,6 @@ def _revert(folder: ApplyFolder, phases: tuple[Phase, ...], *, why: str) -> None
         )  # fmt: skip
     if phase is not Phase.REVERTING and not folder.advance(phase, Phase.REVERTING):
         raise CommandFailedError("the apply was confirmed or undone at this moment", hint="run it again")
-    for problem in put_back(folder, applied, why=why):
+    for problem in put_back(folder, applied, why=why, booting=booting):
         click.echo(printable(f"note: {problem}"), err=True)
     click.echo(printable(f"everything is as it was before the apply of {applied.started}"))

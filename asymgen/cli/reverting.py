@@ -17,7 +17,6 @@ from asymgen.system.apply_folder import ApplyFolder, Phase
 from asymgen.system.boot import add_hook, remove_hook
 from asymgen.system.commands import Runner
 from asymgen.system.files import restore_files
-from asymgen.system.guard import boot_id
 from asymgen.system.locking import Checkpoint
 from asymgen.system.probe import take_snapshot
 
@@ -31,8 +30,11 @@ def _no_checkpoint(_step: str) -> None:
     """Nobody watches outside tests."""
 
 
-def put_back(folder: ApplyFolder, applied: Applied, *, why: str, checkpoint: Checkpoint = _no_checkpoint) -> list[str]:
-    """Make the host what it was before ``applied``; returns what went wrong on the way, in words.
+def put_back(
+    folder: ApplyFolder, applied: Applied, *, why: str, booting: bool = False, checkpoint: Checkpoint = _no_checkpoint
+) -> list[str]:
+    """Make the host what it was before ``applied``; returns what went wrong on the way, in words. ``booting``: before
+    the network managers, when the kernel holds nothing yet; the files are all there is to put back.
 
     The phase must be ``reverting``; it becomes ``reverted`` when everything is as before. Safe to run again.
     Raises CommandFailedError where something could not be put back; the phase stays, and the next run tries again.
@@ -40,21 +42,20 @@ def put_back(folder: ApplyFolder, applied: Applied, *, why: str, checkpoint: Che
     with folder.working():
         if folder.phase() is not Phase.REVERTING:
             return []  # another run has done it meanwhile
-        return _put_back(folder, applied, why=why, checkpoint=checkpoint)
+        return _put_back(folder, applied, why=why, booting=booting, checkpoint=checkpoint)
 
 
-def _put_back(folder: ApplyFolder, applied: Applied, *, why: str, checkpoint: Checkpoint) -> list[str]:
+def _put_back(folder: ApplyFolder, applied: Applied, *, why: str, booting: bool, checkpoint: Checkpoint) -> list[str]:
     run = Runner()
     before = parse_host(applied.snapshot, origin="the state before the apply")
-    rebooted = applied.boot != boot_id()
     new = [name for name in applied.services_after if name not in applied.services_before]
     problems: list[str] = []
-    if not rebooted:
+    if not booting:
         checkpoint("stop what is new")
         problems += _attempts(run, (step for name in new for step in SERVICES[name].deactivation(before)))
     checkpoint("put the files back")
     restore_files(ROOT, applied.former_files(), applied.manifest, checkpoint=checkpoint)
-    if not rebooted:
+    if not booting:
         problems += _attempts(run, _afterwards(applied, new, before))
         checkpoint("put the kernel back")
         _restore_kernel(run, before, applied)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(os.environ.get("ASYMGEN_LAB_CACHE", "/var/cache/asymgen-lab"))
+_PYTHON = ("python3", "python3-click", "python3-jinja2")  # where asymgen itself runs, not only what it wrote
 _COMMON = ("iproute2", "iputils-ping", "procps", "dbus", "kmod")
 
 
@@ -42,8 +43,8 @@ class System:
 SYSTEMS = {
     system.name: system
     for system in (
-        System("bookworm", "bookworm", ("systemd-sysv", "ifupdown", "isc-dhcp-client", "network-manager")),
-        System("bookworm-sysvinit", "bookworm", ("sysvinit-core", "ifupdown", "isc-dhcp-client")),
+        System("bookworm", "bookworm", ("systemd-sysv", "ifupdown", "isc-dhcp-client", "network-manager", *_PYTHON)),
+        System("bookworm-sysvinit", "bookworm", ("sysvinit-core", "ifupdown", "isc-dhcp-client", *_PYTHON)),
         System("trixie", "trixie", ("systemd-sysv", "ifupdown", "dhcpcd-base", "network-manager")),
         System("trixie-sysvinit", "trixie", ("sysvinit-core", "ifupdown", "dhcpcd-base")),
         System("bullseye", "bullseye", ("systemd-sysv", "ifupdown", "isc-dhcp-client", "network-manager")),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import configparser
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import asymgen
-from tests.source_tree import ROOT
+from tests.source_tree import LEFT_BEHIND, ROOT, copy_of_checkout
 
 VERSION = asymgen.__version__
 INFO = f"asymgen-{VERSION}.dist-info"
@@ -37,7 +36,6 @@ EGG_INFO = (
     "PKG-INFO", "SOURCES.txt", "dependency_links.txt", "entry_points.txt", "not-zip-safe", "requires.txt",
     "top_level.txt",
 )  # fmt: skip
-LEFT_BEHIND = ("__pycache__", ".hypothesis", ".pytest_cache")
 
 
 def source_files(root: Path, folder: str) -> set[str]:
@@ -50,11 +48,7 @@ def source_files(root: Path, folder: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, so that a build leaves nothing in this tree and sees no earlier build."""
-    copy = tmp_path_factory.mktemp("checkout") / "asymgen"
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "dist", "*.egg-info", ".*_cache", *LEFT_BEHIND)
-    shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
-    return copy
+    return copy_of_checkout(tmp_path_factory.mktemp("checkout") / "asymgen")
 
 
 @pytest.fixture(scope="module")

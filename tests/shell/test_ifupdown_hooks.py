@@ -89,7 +89,7 @@ def test_down_takes_away_what_the_interface_lost(host: Lab) -> None:
 
 def test_failure_is_said_and_aborts_nothing(host: Lab) -> None:
     said = _event(host, UP, "eth1", **IFUPDOWN, ASYMGEN_IP="/bin/false")
-    assert "cannot read the IPv4 routes" in said
+    assert "cannot read the IPv4 rules" in said
     broken = host.folder / "broken-ip"
     broken.write_text(
         '#!/bin/sh\ncase " $* " in *" -batch "*) cat >/dev/null; echo refused; exit 1 ;; esac\nexec ip "$@"\n'

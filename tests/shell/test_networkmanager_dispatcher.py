@@ -98,7 +98,7 @@ def test_modem_has_its_addresses_on_another_interface(host: Lab) -> None:
 
 def test_failure_is_said_and_fails_nobody(host: Lab) -> None:
     said = _event(host, "eth1", "up", ASYMGEN_IP="/bin/false")
-    assert "cannot read the IPv4 routes" in said
+    assert "cannot read the IPv4 rules" in said
     assert '50-asymgen status" tells what is missing' in said
 
 
