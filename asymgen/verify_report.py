@@ -49,11 +49,13 @@ def to_document(findings: Sequence[Finding], *, host: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "host": host,
         "ok": not is_wrong(findings),
-        "findings": [
-            {"severity": each.severity.word, "check": each.check, "what": each.what, "why": each.why, "do": each.do}
-            for each in findings
-        ],
+        "findings": [finding_document(each) for each in findings],
     }
+
+
+def finding_document(each: Finding) -> dict[str, str]:
+    """One finding, as every document has it."""
+    return {"severity": each.severity.word, "check": each.check, "what": each.what, "why": each.why, "do": each.do}
 
 
 def to_nagios(findings: Sequence[Finding], *, host: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
 from typing import Any, NoReturn
@@ -41,6 +43,10 @@ from asymgen.system.probe import take_snapshot
 from asymgen.system.terminal import ask_until
 from asymgen.system.texts import is_superuser
 from asymgen.system.tree import Tree
+from asymgen.verify_report import finding_document
+
+SCHEMA = 1
+"""Of the document of --format json: docs/apply.schema.json."""
 
 SETTLING = 15.0
 """Seconds that managers may take until the kernel holds the plan."""
@@ -55,6 +61,8 @@ class EndedError(Exception):
 @click.option("--confirm", "seconds", metavar="SECONDS", type=click.IntRange(5, 86400), default=60, show_default=True,
               help="How long to wait for a confirmation.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Confirm by itself when everything is verified.")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True,
+              help="json: one document on standard output in the end, the story on standard error.")  # fmt: skip
 def command(*, seconds: int, yes: bool, **parameters: Any) -> None:
     """Write the files, activate them without taking an interface down, verify the kernel, and wait for `asymgen
     confirm`. Without it, when the verification fails, or when the session dies, everything goes back to what it was.
@@ -69,27 +77,73 @@ def command(*, seconds: int, yes: bool, **parameters: Any) -> None:
     run_apply(parameters, seconds=seconds, yes=yes)
 
 
+class Story:
+    """What happened, told to a person as it happens, or to a program as one document at the end."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.changed: list[str] = []
+        self.findings: tuple[Finding, ...] = ()
+
+    def say(self, text: str) -> None:
+        click.echo(printable(text), err=self.as_json)
+
+    def end(self, outcome: str, why: str = "") -> None:
+        """``outcome``: nothing-to-do, confirmed, reverted or failed."""
+        if self.as_json:
+            document = {
+                "schema": SCHEMA,
+                "outcome": outcome,
+                "why": why,
+                "changed": self.changed,
+                "findings": [finding_document(one) for one in self.findings],
+            }
+            click.echo(json.dumps(document, indent=2))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One apply under way."""
+
+    folder: ApplyFolder
+    applied: Applied
+    story: Story
+    checkpoint: Checkpoint
+
+
 def run_apply(
     parameters: dict[str, Any], *, seconds: int, yes: bool, checkpoint: Checkpoint = lambda _step: None
 ) -> None:
     """The command; ``checkpoint`` is told each step before it is done."""
+    story = Story(as_json=parameters.pop("form") == "json")
+    try:
+        outcome = _run(parameters, story, seconds=seconds, yes=yes, checkpoint=checkpoint)
+    except AsymgenError as error:
+        story.end("reverted" if isinstance(error, DifferencesFoundError) else "failed", error.message)
+        raise
+    story.end(outcome)
+
+
+def _run(parameters: dict[str, Any], story: Story, *, seconds: int, yes: bool, checkpoint: Checkpoint) -> str:
+    """How it ended, where nothing went wrong."""
     folder = ApplyFolder(ROOT, checkpoint=checkpoint)
     _refuse_a_second(folder)
     finished = finish_interrupted(folder)
     if finished:
-        _say(finished)
+        story.say(finished)
     snapshot = take_snapshot(Runner(), ROOT, reader=parameters.get("reader") or "auto")
     source = read_input({**parameters, "snapshot": None})
     detection = detect(source.host, source.choices, source.kept)
     changes = outcome.preview_of(source, detection, force=False)
     changes.refuse_conflicts()
     if not changes.pending and not _kernel_differs(source, detection):
-        _say("nothing to do: files and kernel are as planned")
-        return
+        story.say("nothing to do: files and kernel are as planned")
+        return "nothing-to-do"
     applied = _remember(snapshot, detection, changes, seconds=seconds)
     folder.publish(applied)
     with _ending_signals():
-        _apply(folder, applied, source, detection, yes=yes, checkpoint=checkpoint)
+        _apply(Run(folder, applied, story, checkpoint), source, detection, yes=yes)
+    return "confirmed"
 
 
 def _refuse_a_second(folder: ApplyFolder) -> None:
@@ -126,43 +180,45 @@ def _remember(snapshot: dict[str, Any], detection: Detection, changes: Changes, 
     )
 
 
-def _apply(
-    folder: ApplyFolder, applied: Applied, source: Input, detection: Detection, *, yes: bool, checkpoint: Checkpoint
-) -> None:
+def _apply(run: Run, source: Input, detection: Detection, *, yes: bool) -> None:
     """From here on, whatever happens ends in ``confirmed`` or in ``reverted``."""
+    story = run.story
     try:
-        checkpoint("start the guard")
-        _start_guard(folder, applied, detection)
-        checkpoint("arm the boot hook")
+        run.checkpoint("start the guard")
+        _start_guard(run, detection)
+        run.checkpoint("arm the boot hook")
         arm_hook(source.host)
-        checkpoint("write the files")
+        run.checkpoint("write the files")
         written = outcome.write(source, detection, root=ROOT, force=False)
         for change in written.changes.pending:
-            _say(f"{change.action.value} {change.path}")
-        checkpoint("activate")
+            story.changed.append(str(change.path))
+            story.say(f"{change.action.value} {change.path}")
+        run.checkpoint("activate")
         _activate(source, detection)
-        checkpoint("verify")
-        wrong = _until_right(source)
-        _say_findings(wrong)
-        if any(one.severity is Severity.ERROR for one in wrong):
-            _go_back(folder, applied, "the verification failed", checkpoint=checkpoint)
+        run.checkpoint("verify")
+        story.findings = tuple(one for one in _until_right(source) if one.severity > Severity.INFO)
+        for one in story.findings:
+            story.say(f"{one.severity.word}: {one.what}\n  {one.do}")
+        if any(one.severity is Severity.ERROR for one in story.findings):
+            _go_back(run, "the verification failed")
         if yes:
-            keep(folder)
-            _say("verified and confirmed")
+            keep(run.folder)
+            story.say("verified and confirmed")
             return
-        _wait(folder, applied, checkpoint=checkpoint)
+        _wait(run)
     except (AsymgenError, EndedError, OSError) as error:
         if isinstance(error, DifferencesFoundError):
             raise
         why = "it was interrupted" if isinstance(error, EndedError) else getattr(error, "message", str(error))
-        _go_back(folder, applied, why, checkpoint=checkpoint)
+        _go_back(run, why)
 
 
-def _start_guard(folder: ApplyFolder, applied: Applied, detection: Detection) -> None:
-    argv = (*itself_argv(), "revert", "--guard", applied.token)
-    start_guard(Runner(), argv, token=applied.token, by_systemd=detection.host.managers.init == "systemd")
+def _start_guard(run: Run, detection: Detection) -> None:
+    token = run.applied.token
+    argv = (*itself_argv(), "revert", "--guard", token)
+    start_guard(Runner(), argv, token=token, by_systemd=detection.host.managers.init == "systemd")
     deadline = now() + 10
-    while not folder.is_guarded():
+    while not run.folder.is_guarded():
         if now() > deadline:
             raise CommandFailedError("the process that would undo this did not start", hint="nothing was changed")
         signal.sigtimedwait([], 0.05)
@@ -207,32 +263,34 @@ def _live() -> Host:
     return parse_host(take_snapshot(Runner(), ROOT), origin="this host")
 
 
-def _wait(folder: ApplyFolder, applied: Applied, *, checkpoint: Checkpoint) -> None:
-    deadline = now() + applied.seconds
-    _say(f"applied and verified. It goes back by itself in {applied.seconds} s, also when this session is lost.")
-    _say(f"To keep it: type yes here, or run `{itself()} confirm` in any shell (better: in a new SSH session).")
-    checkpoint("wait")
-    answer = ask_until(deadline, lambda: folder.phase() is not Phase.PENDING, "keep it? ")
+def _wait(run: Run) -> None:
+    folder, seconds, story = run.folder, run.applied.seconds, run.story
+    deadline = now() + seconds
+    story.say(f"applied and verified. It goes back by itself in {seconds} s, also when this session is lost.")
+    story.say(f"To keep it: type yes here, or run `{itself()} confirm` in any shell (better: in a new SSH session).")
+    run.checkpoint("wait")
+    answer = ask_until(deadline, lambda: folder.phase() is not Phase.PENDING, "" if story.as_json else "keep it? ")
     if answer == "yes" and keep(folder):
-        _say("confirmed: it stays")
+        story.say("confirmed: it stays")
         return
     if answer:
-        _go_back(folder, applied, f"the answer was {answer!r}", checkpoint=checkpoint)
-    _await_guard(folder, applied, checkpoint=checkpoint)
+        _go_back(run, f"the answer was {answer!r}")
+    _await_guard(run)
 
 
-def _await_guard(folder: ApplyFolder, applied: Applied, *, checkpoint: Checkpoint) -> None:
+def _await_guard(run: Run) -> None:
     """Time is up, or somebody confirmed or reverted in another shell."""
+    folder = run.folder
     while folder.phase() in (Phase.PENDING, Phase.REVERTING) and folder.is_guarded():
         signal.sigtimedwait([], 0.1)
     deadline = now() + SETTLING
     while folder.phase() is Phase.REVERTING and now() < deadline:  # somebody else's `asymgen revert`
         signal.sigtimedwait([], 0.1)
     if folder.phase() is Phase.PENDING:  # the guard was killed
-        _go_back(folder, applied, f"not confirmed within {applied.seconds} s", checkpoint=checkpoint)
+        _go_back(run, f"not confirmed within {run.applied.seconds} s")
     phase = folder.phase()
     if phase is Phase.CONFIRMED:
-        _say("confirmed: it stays")
+        run.story.say("confirmed: it stays")
         return
     _refuse_unfinished(folder)
     raise DifferencesFoundError(f"everything is as it was: {folder.why() or 'not confirmed in time'}")
@@ -252,10 +310,11 @@ def keep(folder: ApplyFolder) -> bool:
     return True
 
 
-def _go_back(folder: ApplyFolder, applied: Applied, why: str, *, checkpoint: Checkpoint) -> NoReturn:
+def _go_back(run: Run, why: str) -> NoReturn:
+    folder = run.folder
     if folder.advance(Phase.PENDING, Phase.REVERTING):
-        for problem in put_back(folder, applied, why=why, checkpoint=checkpoint):
-            _say(f"note: {problem}")
+        for problem in put_back(folder, run.applied, why=why, checkpoint=run.checkpoint):
+            run.story.say(f"note: {problem}")
         tell_syslog(f"apply was undone: {why}")
     _refuse_unfinished(folder)
     raise DifferencesFoundError(f"everything is as it was: {why}")
@@ -274,13 +333,3 @@ def _ending_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _say(text: str) -> None:
-    click.echo(printable(text))
-
-
-def _say_findings(findings: Sequence[Finding]) -> None:
-    for one in findings:
-        if one.severity > Severity.INFO:
-            _say(f"{one.severity.word}: {one.what}\n  {one.do}")

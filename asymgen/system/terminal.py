@@ -12,8 +12,8 @@ from asymgen.system.guard import now
 
 def ask_until(deadline: float, is_over: Callable[[], bool], prompt: str) -> str:
     """The line that was typed, "" where nobody typed one before ``deadline`` or ``is_over``. On a terminal the seconds
-    left are shown; without one nothing is asked and only time passes."""
-    asks = os.isatty(0)
+    left are shown; without one, or without a ``prompt``, nothing is asked and only time passes."""
+    asks = bool(prompt) and os.isatty(0)
     shown = -1
     while (rest := deadline - now()) > 0 and not is_over():
         if asks and int(rest) != shown:

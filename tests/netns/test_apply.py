@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.command_line import TREE
@@ -69,6 +72,27 @@ def test_without_a_confirmation_it_goes_back(live: LiveRoot, backend: str) -> No
     assert files(live) == written
     assert not (live.upper / "var/lib/asymgen/manifest.json").exists()
     assert "went back (not confirmed within 5 s)" in live.asymgen("confirm", code=1).stderr
+
+
+def test_for_programs(live: LiveRoot) -> None:
+    """One document on standard output, however it ends; the story goes to standard error."""
+
+    def document(*words: str, code: int) -> dict[str, Any]:
+        done = live.asymgen("apply", "--format", "json", *options(), *words, code=code)
+        made: dict[str, Any] = json.loads(done.stdout)
+        jsonschema.Draft202012Validator(schema).validate(made)
+        assert made["outcome"] == "nothing-to-do" or "create /etc/init.d/asymgen" in done.stderr
+        return made
+
+    schema = json.loads((TREE / "docs" / "apply.schema.json").read_text(encoding="utf-8"))
+    gone_back = document(code=1)
+    assert (gone_back["outcome"], gone_back["why"]) == (
+        "reverted", "everything is as it was: not confirmed within 5 s"
+    )  # fmt: skip
+    assert "/etc/init.d/asymgen" in gone_back["changed"]
+    assert document("--yes", code=0)["outcome"] == "confirmed"
+    again = document("--yes", code=0)
+    assert (again["outcome"], again["changed"]) == ("nothing-to-do", [])
 
 
 def test_confirmed_in_another_shell(live: LiveRoot) -> None:
