@@ -9,7 +9,9 @@ Sources: ip-rule(8), ip-route(8); iproute2's iprule.c (print_rule) and iproute.c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 from asymgen.model import Address, Family, Network, Range, Route, RouteType, Rule, RuleAction
 
@@ -106,3 +108,26 @@ def route_words(route: Route) -> tuple[str, ...]:
     if route.mtu is not None:
         words += ["mtu", str(route.mtu)]
     return tuple(words)
+
+
+_LEG = ("via", "gateway", "dev")
+
+
+def decode(text: str) -> Any:
+    """JSON with what ``ip -j`` prints in it. Control characters inside strings are allowed, since ip(8) does not
+    escape those of a name. Raises ValueError and RecursionError."""
+    hook = _without_encapsulation if '"encap"' in text else None
+    return json.loads(text, strict=False, object_pairs_hook=hook)
+
+
+def _without_encapsulation(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object without the words of an encapsulation where they stand twice: ip(8) prints them between the route's
+    own, by names that these have as well (``dst``, ``table``), so the later one would win (tried, iproute2 6.1)."""
+    keys = [key for key, _ in pairs]
+    start = keys.index("encap") + 1 if "encap" in keys else 0
+    end = next((at for at in range(start, len(keys)) if keys[at] in _LEG), None)
+    if not start or end is None or len(set(keys)) == len(keys):  # what asymgen wrote itself has no key twice
+        return dict(pairs)
+    # The route's own TOS comes last of these (before iproute2 4.4 first); encapsulations other than "ip" have none.
+    own = [pair for pair in pairs[start:end] if pair[0] == "tos"][1 if pairs[start - 1][1] == "ip" else 0 :]
+    return dict([*pairs[:start], *own, *pairs[end:]])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asymgen.errors import InputError
+from asymgen.iproute2 import decode
 from asymgen.model import Family, Host
 from asymgen.parse_fields import MISSING, MalformedError, number_of, parse_each, shown, text, text_mapping, texts
 from asymgen.parse_links import parse_links
@@ -26,11 +27,10 @@ _REQUIRED = ("links", "addrs", "routes4", "routes6", "rules4", "rules6", "os_rel
 def load_snapshot(text: str, origin: str) -> dict[str, Any]:
     """The JSON text of a snapshot as a dict. ``origin`` (a file name) is for messages.
 
-    Lone surrogates stand for bytes of interface names that are not UTF-8; control characters inside strings
-    are allowed, since ip(8) does not escape those of a name.
+    Lone surrogates stand for bytes of interface names that are not UTF-8.
     """
     try:
-        value = json.loads(text, strict=False)
+        value = decode(text)
     except json.JSONDecodeError as problem:
         where = f"line {problem.lineno}, column {problem.colno}"
         raise InputError(f"{origin}: no valid JSON at {where}: {problem.msg}", hint=_HINT) from None

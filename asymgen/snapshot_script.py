@@ -15,6 +15,7 @@ from asymgen.system.sysctls import PER_INTERFACE
 from asymgen.templating import render
 
 _BLANKS = "[[:space:]]*"
+_NAMES = ("*", ".[!.]*", "..?*")  # "*" leaves out names that begin with a dot
 _NAMED = ("rt_tables", "rt_protos", "group", "rt_dsfield")
 _NETWORKD_FOLDERS = (*networkd.FOLDERS, "/lib/systemd/network")  # as networkd of Debian up to 12 names it
 _UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/generator", "/run/systemd/generator.late", "/run/systemd/system")
@@ -100,12 +101,17 @@ FILES: Mapping[str, tuple[str, ...]] = {
 SETTINGS = (
     ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv[46]/fib_multipath_hash_policy"),
     *(
-        # "*" leaves out names that begin with a dot.
-        tuple(f"/proc/sys/{folder}/{interface}/{setting}" for interface in ("*", ".[!.]*", "..?*"))
+        tuple(f"/proc/sys/{folder}/{interface}/{setting}" for interface in _NAMES)
         for folder, settings in PER_INTERFACE.items() for setting in settings
     ),
 )  # fmt: skip
 """Kernel settings, in the groups in which they are read."""
+
+LINK_FACTS: Mapping[str, tuple[str, ...]] = {
+    "": tuple(f"/sys/class/net/{name}/{fact}" for name in _NAMES for fact in ("ifindex", "netdev_group", "tun_flags")),
+    "DEVTYPE=": tuple(f"/sys/class/net/{name}/uevent" for name in _NAMES),
+}
+"""Files of interfaces by the lines that are wanted, where ip(8) prints no JSON."""
 
 FOLDERS = (
     *(f"{folder}/{database}.d" for folder in names.FOLDERS for database in _NAMED),
@@ -153,6 +159,7 @@ def snapshot_script() -> str:
     return render(
         "snapshot/snapshot.sh.j2",
         substitutions=_substitutions(), filters=FILTERS, joined=JOINED, files=FILES, settings=SETTINGS,
+        link_facts=LINK_FACTS,
         folders=FOLDERS, links=LINKS, present=PRESENT, program_folders=PROGRAM_FOLDERS, programs=PROGRAMS,
         daemons=DAEMONS, commands=COMMANDS, network_manager_commands=NETWORK_MANAGER_COMMANDS,
         interfaces=interfaces_file.MAIN_FILE, ip_objects=IP_OBJECTS, not_root=NOT_ROOT,

@@ -16,6 +16,7 @@ from asymgen.cli.options import given_choices
 from asymgen.errors import InputError, UsageError
 from asymgen.model import Choices, Host, Kept
 from asymgen.parse import load_snapshot, parse_host
+from asymgen.parse_text import read_texts
 from asymgen.planfile import PLAN_PATH, plan_file_name, read_kept
 from asymgen.system.apply_folder import ApplyFolder, Phase
 from asymgen.system.commands import Runner
@@ -104,7 +105,7 @@ def read_host(snapshot: str | None, reader: str | None) -> Host:
         raise InputError(f"{snapshot}: there is no such file", hint="`asymgen snapshot -o FILE` makes one")
     found = load_snapshot(text, origin)
     if is_collected(found):
-        found = tidied(found)
+        found = read_texts(tidied(found), origin=origin)
         parse_host(found, origin=origin)  # what is no host is refused before the probe's functions look at it
         found = finish(found, origin=origin)
     return parse_host(found, origin=origin)

@@ -6,7 +6,6 @@ changed, and nothing that is missing is an error, except ip(8) itself.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asymgen.errors import CommandFailedError, UnsupportedError
+from asymgen.iproute2 import decode
 from asymgen.system import netifaces_reader
 from asymgen.system.commands import Result, Runner, pasteable
 from asymgen.system.configured import shell_settings
@@ -109,7 +109,7 @@ def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> lis
         return []
     _refuse_failure(result)
     try:
-        found = json.loads(result.stdout or "[]", strict=False)
+        found = decode(result.stdout or "[]")
     except ValueError:
         if result.stdout.lstrip()[:1] == "[":
             raise CommandFailedError(f"{pasteable(argv)}: its JSON ends too early or is broken") from None

@@ -19,7 +19,7 @@ from tests.source_tree import Module, modules, read_module
 LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "vocabulary": (("", "model", "errors"), ()),
     "words": (("iproute2", "prefixes"), ("vocabulary",)),
-    "parse": (("parse", "parse_*"), ("vocabulary",)),
+    "parse": (("parse", "parse_*"), ("vocabulary", "words")),
     "lookup": (("lookup", "lookup_*", "source_address"), ("vocabulary", "words")),
     "choices": (("choices",), ("vocabulary",)),
     "planner": (("planner", "ahead", "uplinks", "sources", "numbers", "foreign", "settings"), ("vocabulary", "words")),
@@ -42,7 +42,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         "vocabulary", "words", "lookup", "planner", "lowering", "diagnosis", "templating", "report",
     )),
     "applied": (("applied", "boot_hook"), ("vocabulary", "words", "changes", "templating")),
-    "system": (("system", "system.*"), ("vocabulary", "changes", "applied")),
+    "system": (("system", "system.*"), ("vocabulary", "words", "changes", "applied")),
     "cli": (("__main__", "cli", "cli.*"), (
         "vocabulary", "words", "parse", "lookup", "choices", "planner", "planfile", "lowering", "diagnosis",
         "templating", "backends", "changes", "leftovers", "snapshot_script", "detection", "rivals",

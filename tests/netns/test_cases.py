@@ -18,6 +18,7 @@ from asymgen.parse import parse_host
 from asymgen.planner import plan
 from tests.case_files import CASES, Case, choices_of
 from tests.host_loader import differences, loaded_host
+from tests.ip_text import assert_text_says_the_same
 from tests.namespaces import Namespace
 
 pytestmark = pytest.mark.netns
@@ -91,5 +92,6 @@ def test_undoing_leaves_nothing(case: Case) -> None:
     with loaded_host(case.snapshot) as host:
         load_state(host, state)
         assert bool(differences(host, case.snapshot)) is not case.expect["nothing_to_do"]
+        assert_text_says_the_same(host)  # here, for the namespace holds a host and all that asymgen writes
         undo_state(host, state)
         assert differences(host, case.snapshot) == []

@@ -16,6 +16,7 @@ import pytest
 
 from asymgen.model import Host
 from asymgen.parse import load_snapshot, parse_host
+from asymgen.parse_text import read_texts
 from asymgen.snapshot_script import snapshot_script
 from asymgen.system.replay import finish, tidied
 from tests.command_line import asymgen
@@ -45,7 +46,7 @@ def applets(folder: Path, *, names: Sequence[str] = APPLETS) -> Path:
 
 
 def finished(text: str) -> dict[str, Any]:
-    document = tidied(load_snapshot(text, "script"))
+    document = read_texts(tidied(load_snapshot(text, "script")), origin="script")
     parse_host(document)
     return finish(document, origin="script")
 
@@ -221,29 +222,6 @@ def with_ip(net: Namespace, folder: Path, script: str) -> tuple[int, str, str]:
     (folder / "ip").chmod(0o755)
     done = net.run("sh", "-c", 'PATH="$1:$PATH" exec dash', "sh", str(folder), input=SCRIPT, check=False)
     return done.returncode, done.stdout, done.stderr
-
-
-def test_an_ip_without_json_is_said(net: Namespace, tmp_path: Path) -> None:
-    place = applets(tmp_path, names=("ip",))
-    done = net.run("sh", "-c", 'PATH="$1:$PATH" exec dash', "sh", str(place), input=SCRIPT, check=False)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "prints no JSON" in done.stderr
-    assert "--reader netifaces" in done.stderr
-
-
-@pytest.mark.parametrize("says", ['Option "-j" is unknown, try "ip -help".', "ip: unrecognized option: j"])
-def test_an_old_ip_is_said(net: Namespace, tmp_path: Path, says: str) -> None:
-    """What iproute2 before 4.14 and other builds of BusyBox say."""
-    code, output, error = with_ip(net, tmp_path, f"case \"$*\" in *-j*) echo '{says}' >&2; exit 255 ;; esac")
-    assert (code, output) == (3, "")
-    assert "--reader netifaces" in error
-
-
-def test_an_ip_that_ignores_the_json_option_is_said(net: Namespace, tmp_path: Path) -> None:
-    """Before 4.17 some objects are printed as text, with exit code 0."""
-    code, output, error = with_ip(net, tmp_path, 'case "$*" in *rule*) exec "$real" rule ;; esac')
-    assert (code, output) == (3, "")
-    assert "prints no JSON: ip -4 rule show" in error
 
 
 def test_no_ip_at_all_is_said(net: Namespace) -> None:

@@ -1,7 +1,8 @@
 """A fuzz of everything behind ``parse.py``: real hosts, mutated, through the whole command line.
 
 What once failed is kept in ``corpus/`` as a snapshot of its own, and tried first. To keep a new one, save the
-document that hypothesis prints there, named by what was wrong.
+document that hypothesis prints there, named by what was wrong. ``corpus/covering/`` is what the coverage-guided
+``fuzz_parse.py`` kept.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from asymgen.model import Host
 from tests.case_files import CASES
 from tests.in_process import is_refused_or_right, run
+from tests.property.fuzz_parse import read
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
+COVERING = sorted((Path(__file__).parent / "corpus" / "covering").iterdir())
 COMMANDS = (("detect",), ("detect", "--format", "json"), ("commands",), ("commands", "--undo"))
 WORDS = """
     lo eth0 eth1 main local default all 0.0.0.0 0.0.0.0/0 192.0.2.10 192.0.2.0/24 :: ::/0 fe80::1 2001:db8::1
@@ -74,6 +78,13 @@ def test_what_once_failed(path: Path) -> None:
 
 def test_the_corpus_is_there() -> None:
     assert CORPUS
+    assert COVERING
+
+
+def test_what_the_fuzzer_kept_is_read_or_refused() -> None:
+    outcomes = [read(path.read_bytes()) for path in COVERING]
+    assert None in outcomes
+    assert any(isinstance(one, Host) for one in outcomes)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
