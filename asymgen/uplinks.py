@@ -89,7 +89,24 @@ def find_uplinks(host: Host, choices: Choices, kept: Kept) -> Found:
     _add_shared_gateways(eligible, ways, given={**kept.gateways, **choices.gateways})
     for link in eligible:
         _add_fallbacks(host, link, ways[link.name], kept)
-    return _gather(host, eligible, ways, others, choices)
+    found = _gather(host, eligible, ways, others, choices)
+    return replace(found, notes=(*found.notes, *_unused_choices(host, eligible, found, choices)))
+
+
+def _unused_choices(host: Host, eligible: Sequence[Link], found: Found, choices: Choices) -> Iterator[str]:
+    """What a person gave and nothing came of, lest a slip of the pen goes unseen."""
+    whys = {other.interface: other.why for other in found.others}
+    eligible_names = {link.name for link in eligible}
+    for link in host.links:
+        if link.name in choices.uplinks and link.name not in eligible_names:
+            yield f"--uplink {link.name} is not used: {whys[link.name]}"
+        for gateway in choices.gateways.get(link.name, ()):
+            family = Family(gateway.version)
+            given = f"--gateway {link.name}={gateway} is not used"
+            if link.name not in eligible_names:
+                yield f"{given}: {whys[link.name]}"
+            elif family in choices.families and not usable_addresses(link, family):
+                yield f"{given}: {link.name} has no IPv{family.value} address that replies could come from"
 
 
 def usable(address: InterfaceAddress) -> bool:
@@ -141,7 +158,10 @@ def _why_virtual(host: Host, link: Link) -> str:
     if any(route.family in families for route in default_routes(host, link)):
         return ""
     kind = f"{link.kind} tunnel" if link.kind in TUNNEL_KINDS else "containers or virtual machines"
-    return f"{kind} (name or kind): no uplink unless --uplink {link.name} says so"
+    why = f"{kind} (name or kind): no uplink unless --uplink {link.name} says so"
+    in_main = (route for route in default_routes(host, link) if route.table == TABLE_MAIN)
+    routed = any(hop.gateway is not None for route in in_main for hop in route.nexthops)
+    return f"{why}; main has a default route through it" if by_name and routed else why
 
 
 def is_public(address: Address) -> bool:

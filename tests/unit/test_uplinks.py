@@ -142,6 +142,28 @@ def test_interfaces_of_containers_are_no_uplinks_by_themselves(name: str) -> Non
     assert uplink(plan_for(host, uplinks=frozenset({name})), name).sources != ()
 
 
+def test_a_bridge_that_is_left_out_although_main_leaves_by_it_is_named_so() -> None:
+    host = host_with("198.51.100.10/24", SECOND, "default via 10.0.0.1 dev br-ex", more={"br-ex": "10.0.0.5/24"})
+    assert why(plan_for(host), "br-ex").endswith("unless --uplink br-ex says so; main has a default route through it")
+
+
+@pytest.mark.parametrize(
+    ("choices", "note"),
+    [
+        ({"uplinks": frozenset({"lo"})}, "--uplink lo is not used: loopback"),
+        ({"gateways": {"lo": gateway("192.0.2.1")}}, "--gateway lo=192.0.2.1 is not used: loopback"),
+        (
+            {"gateways": {"eth1": (ipaddress.IPv6Address("fe80::1"),)}},
+            "--gateway eth1=fe80::1 is not used: eth1 has no IPv6 address that replies could come from",
+        ),
+    ],
+)
+def test_a_choice_that_nothing_comes_of_is_named(choices: dict[str, Any], note: str) -> None:
+    plan = plan_for(host_with("198.51.100.10/24", SECOND), **choices)
+    assert note in plan.notes
+    assert "is not used" not in " ".join(plan_for(host_with("198.51.100.10/24", SECOND)).notes)
+
+
 @pytest.mark.parametrize("kind", ["tun", "wireguard"])
 def test_tunnels_are_uplinks_only_with_public_addresses_and_a_default(kind: str) -> None:
     flags = frozenset({"UP", "LOWER_UP", "POINTOPOINT"})
