@@ -68,18 +68,38 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
     changes = outcome.preview_of(source, detection, force=force)
     click.echo(_as_json(detection, changes) if form == "json" else to_text(detection, changes), nl=form == "json")
     if check:
-        _tell_differences(source, detection, changes)
+        _tell_differences(source, detection, changes, parameters)
 
 
-def _tell_differences(source: Input, detection: Detection, changes: Changes) -> None:
+def _tell_differences(source: Input, detection: Detection, changes: Changes, parameters: dict[str, Any]) -> None:
     stale = find_leftovers(source.host, source.kept, wanted=detection.state)
     if changes.pending or detection.problems or not stale.is_empty:
         old = "" if stale.is_empty else ", and an earlier plan's rules or settings in the kernel"
-        step = "detect --write` writes the files" if changes.pending else "commands | sh` puts the kernel right"
         raise DifferencesFoundError(
             f"{len(detection.problems)} wrong answers, {len(changes.pending)} files to be written{old}",
-            hint=f"`{itself()} {step}",
+            hint=_remedy(source, changes, parameters),
         )
+
+
+def _remedy(source: Input, changes: Changes, parameters: dict[str, Any]) -> str:
+    """What to type for the same host and by the same choices."""
+    snapshots, root = parameters["snapshot"], parameters["root"]
+    if not changes.pending:
+        if source.root == Path("/") and not snapshots:
+            return f"`{_repeated('commands', parameters)} | sh` puts the kernel right"
+        return f"the files below {source.root} take effect on the host that they are for"
+    words = [word for file in snapshots for word in ("--snapshot", file)]
+    words += ["--root", root or "DIR"] if snapshots or root else []
+    words += [word for backend in parameters["backend"] for word in ("--backend", backend)]
+    writing = f"`{_repeated('detect', parameters, '--write', *words)}`"
+    if changes.conflicts:
+        return f"{writing} leaves a file that is in the way alone: move it away, or add --force"
+    return f"{writing} writes the files"
+
+
+def _repeated(command: str, parameters: dict[str, Any], *more: str) -> str:
+    """``command`` as a person types it, with the choices of this call."""
+    return " ".join([itself(), command, *map(shlex.quote, (*repeated_choices(parameters), *more))])
 
 
 def _refuse_contradictions(parameters: dict[str, Any], *, write: bool, check: bool) -> None:
@@ -121,8 +141,7 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
     steps = []
     # systemd-networkd sets rules of its own protocol: those of `commands` would stand beside them.
     if not detection.backends or any(use.name != networkd.NAME for use in detection.backends):
-        words = " ".join([itself(), "commands", *map(shlex.quote, repeated_choices(parameters))])
-        steps.append((f"{words} | sh", "put it into the running kernel now"))
+        steps.append((f"{_repeated('commands', parameters)} | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
     steps += [(shlex.join(step.argv), step.why) for step in watcher.activation(detection.host, detection.state)]

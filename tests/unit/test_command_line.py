@@ -66,6 +66,22 @@ def test_check_tells_by_its_exit_code(tmp_path: Path) -> None:
     assert asymgen("detect", "--snapshot", ONE_UPLINK, "--check").returncode == 0
 
 
+def test_check_advises_the_same_host_and_choices(tmp_path: Path) -> None:
+    """Advice that names another host's plan, or none, would be typed on this one."""
+    choices = ("--gateway", "eth1=198.51.100.9", "--backend", "sysv")
+    host = ("--snapshot", TWO_SUBNETS)
+    rooted = (*host, "--root", str(tmp_path))
+    done = asymgen("detect", "--check", *host, *choices)
+    wanted = f"detect --gateway eth1=198.51.100.9 --write --snapshot {TWO_SUBNETS} --root DIR --backend sysv` writes"
+    assert wanted in done.stderr
+    advice = asymgen("detect", "--check", *rooted).stderr.split("`")[1].split()
+    assert asymgen(*advice[advice.index("detect") :]).returncode == 0
+    assert f"the files below {tmp_path} take effect on the host" in asymgen("detect", "--check", *rooted).stderr
+    hook = tmp_path / "etc/network/if-up.d/asymgen"
+    hook.write_text("#!/bin/sh\n# mine\n")
+    assert "move it away, or add --force" in asymgen("detect", "--check", *rooted).stderr
+
+
 def test_nothing_to_do_is_said_and_writes_nothing(tmp_path: Path) -> None:
     done = write(tmp_path, host=ONE_UPLINK)
     assert (done.returncode, tree_of(tmp_path)) == (0, {})
