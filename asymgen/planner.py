@@ -129,7 +129,10 @@ def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
 def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards: bool) -> list[str]:
     notes = []
     if forwards and choices.rule_by == "auto" and working:
-        notes.append("this host forwards between its uplinks: rules select single addresses, not prefixes")
+        notes.append(
+            "forwarding is on for several uplinks, or a transparent proxy runs here: rules select single addresses; "
+            "--rule-by prefix selects prefixes all the same"
+        )
     for uplink in working:
         link = host.link(uplink.interface)
         if link is not None and not uplink.grouped:
