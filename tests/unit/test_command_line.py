@@ -47,6 +47,16 @@ def test_detect_shows_and_writes_nothing(tmp_path: Path) -> None:
     assert tree_of(tmp_path) == {}
 
 
+@pytest.mark.parametrize(("lost", "says"), [("LOWER_UP", "without carrier now"), ("UP", "down now")])
+def test_an_uplink_that_is_away_is_said_beside_its_answers(tmp_path: Path, lost: str, says: str) -> None:
+    document = snapshot()
+    flags = next(link["flags"] for link in document["links"] if link["ifname"] == "eth1")
+    flags.remove(lost)
+    lines = asymgen("detect", "--snapshot", saved(tmp_path, document)).stdout.splitlines()
+    told = [line for line in lines if line.endswith(f", {says}")]
+    assert [line.split()[:2] for line in told] == [["eth1", "uplink"]], lines[:6]
+
+
 def test_a_snapshot_comes_from_standard_input_too() -> None:
     text = Path(TWO_SUBNETS).read_text(encoding="utf-8")
     assert (
