@@ -166,6 +166,6 @@ def _to_keep(
     unrestored = {key: old for key, old in kept.sysctls_before.items() if host.sysctls.get(key) not in (None, old)}
     before = {**unrestored, **{setting.key: setting.before for setting in sysctls}}
     return replace(
-        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways},
+        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways=kept.given_gateways(choices),
         watch=watch,
     )  # fmt: skip

@@ -53,6 +53,17 @@ def test_what_the_command_line_said_earlier_comes_from_the_plan_file() -> None:
     assert uplink(again, "eth1").gateway_source == uplink(first, "eth1").gateway_source, "the same files again"
 
 
+def test_none_of_earlier_lasts_until_it_is_taken_back() -> None:
+    host = host_with("198.51.100.10/24", SECOND)
+    first = plan_for(host, gateways={"eth1": ()})
+    again = plan_for(host, kept=first.kept)
+    assert why(again, "eth1").startswith("no uplink, as --gateway eth1=none says (the plan file keeps it")
+    assert again.nothing_to_do
+    back = plan_for(host, kept=again.kept, uplinks=frozenset({"eth1"}))
+    assert str(uplink(back, "eth1").gateway) == "198.51.100.1"
+    assert str(uplink(plan_for(host, kept=back.kept), "eth1").gateway) == "198.51.100.1"
+
+
 @pytest.mark.parametrize(
     ("route", "source"),
     [
