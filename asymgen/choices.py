@@ -67,6 +67,7 @@ def merge_options(lasting: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
 
     Lists are joined; what the command line says of an interface replaces what the file says of it.
     """
+    lasting = _without_contradicted(lasting, given)
     merged = dict(lasting)
     for key, value in given.items():
         if key in LISTS:
@@ -74,9 +75,30 @@ def merge_options(lasting: Mapping[str, Any], given: Mapping[str, Any]) -> dict[
             merged[key] = [*(text for text in lasting.get(key, ()) if _interface(text) not in named), *value]
         elif value is not None and value is not False:
             merged[key] = value
-    for added, removed in (("uplink", "exclude"), ("exclude", "uplink")):
-        merged[removed] = [name for name in merged.get(removed, ()) if name not in given.get(added, ())]
     return merged
+
+
+def _without_contradicted(lasting: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """``lasting`` without what it says of an interface that ``given`` says the opposite of."""
+    taken, left = _taken_and_left(given)
+    opposite = {"uplink": left, "exclude": taken}
+    kept = {key: [name for name in lasting[key] if name not in opposite[key]] for key in opposite if key in lasting}
+    gateways = [
+        text for text in lasting.get("gateway", ()) if _interface(text) not in (taken if _is_none(text) else left)
+    ]
+    return {**lasting, **kept, "gateway": gateways}
+
+
+def _taken_and_left(options: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The interfaces that ``options`` make uplinks, and those that they keep from being one."""
+    gateways = options.get("gateway", ())
+    taken = {_interface(text) for text in gateways if not _is_none(text)}
+    left = {_interface(text) for text in gateways if _is_none(text)}
+    return taken | set(options.get("uplink", ())), left | set(options.get("exclude", ()))
+
+
+def _is_none(text: str) -> bool:
+    return text.endswith("=none")
 
 
 def _interface(text: str) -> str:
@@ -86,8 +108,15 @@ def _interface(text: str) -> str:
 
 def parse_choices(options: Mapping[str, Any]) -> Choices:
     """Choices from merged options. Raises UsageError naming the option and the value."""
+    gateways = _gateways(options.get("gateway", ()))
+    taken, left = _taken_and_left(options)
+    for interface in sorted(taken & left):
+        raise UsageError(
+            f"{interface} is to be an uplink by one choice and none by another",
+            hint="--uplink and --gateway IF=ADDR say the one, --exclude and --gateway IF=none the other",
+        )
     return Choices(
-        gateways=_gateways(options.get("gateway", ())),
+        gateways=gateways,
         uplinks=frozenset(options.get("uplink", ())),
         excluded=frozenset(options.get("exclude", ())),
         rule_by=options.get("rule-by", "auto"),

@@ -1,7 +1,7 @@
 """What is wrong with a host's answers, today and after the plan. Pure: asks the model in lookup.py.
 
 For every uplink address and a set of telling destinations (far away, its own subnet, the other uplinks'
-subnets, every network behind a non-uplink) the promise says how an answer must leave.
+subnets, every network that ``main`` names) the promise says how an answer must leave.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ FAR_AWAY: dict[Family, tuple[Address, ...]] = {
 """An address in each half of the Internet, as VPNs split the default; nobody is asked anything."""
 
 NETWORKS_ASKED = 32
-"""At most this many networks behind non-uplinks are asked per uplink (a router may have thousands)."""
+"""At most this many networks behind non-uplinks, and as many through uplinks, are asked per uplink (a router may
+have thousands)."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,15 @@ def telling_questions(host: Host, plan: Plan) -> Iterator[Question]:
 
 
 def _destinations(plan: Plan, family: Family, own: set[Address]) -> Iterator[Address]:
-    """Far away, in each uplink's subnet, in the networks behind everything else."""
+    """Far away, in each uplink's subnet, in the networks behind everything else and behind the uplinks' neighbours."""
     yield from FAR_AWAY[family]
     uplinks = {uplink.interface for uplink in plan.uplinks if uplink.family is family}
     networks = [prefix for uplink in plan.uplinks if uplink.family is family for prefix in uplink.prefixes]
-    behind = (r.destination for r in plan.main if r.family is family and not set(r.interfaces) & uplinks)
+    routes = [route for route in plan.main if route.family is family]
+    behind = (route.destination for route in routes if not set(route.interfaces) & uplinks)
+    through = (route.destination for route in routes if set(route.interfaces) & uplinks)
     networks += islice(dict.fromkeys(behind), NETWORKS_ASKED)
+    networks += islice(dict.fromkeys(through), NETWORKS_ASKED)
     for network in networks:
         neighbour = some_neighbour(network, own)
         if neighbour is not None:

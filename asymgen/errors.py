@@ -54,3 +54,7 @@ class InputError(AsymgenError):
     """Input that cannot be read: names the file, the key and what was expected."""
 
     exit_code = 6
+
+
+JSON_WORDS = {dict: "an object", list: "a list", str: "a text", int: "a number", bool: "true or false"}
+"""What a person calls the types of a JSON value."""

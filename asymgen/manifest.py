@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from asymgen import __version__
-from asymgen.errors import InputError
+from asymgen.errors import JSON_WORDS, InputError
 
 STATE_DIRECTORY = PurePosixPath("/var/lib/asymgen")
 MANIFEST_PATH = STATE_DIRECTORY / "manifest.json"
@@ -142,5 +142,5 @@ def is_plain(path: PurePosixPath) -> bool:
 def _value(item: Mapping[str, Any], key: str, kind: type, *, origin: str) -> Any:
     value = item.get(key)
     if not isinstance(value, kind):
-        raise InputError(f"{origin}: key {key!r} is {value!r}, wanted a {kind.__name__}", hint=HINT)
+        raise InputError(f"{origin}: key {key!r} is {value!r}, wanted {JSON_WORDS[kind]}", hint=HINT)
     return value

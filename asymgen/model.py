@@ -378,6 +378,11 @@ class Kept:
     watch: str = ""
     """Why an earlier run wrote asymgen-watch: it must not go because the tunnel is down for the moment."""
 
+    def given_gateways(self, choices: Choices) -> dict[str, tuple[Address, ...]]:
+        """What a person gave, now or earlier. ``--uplink`` takes an earlier ``none`` back."""
+        earlier = {name: found for name, found in self.gateways.items() if found or name not in choices.uplinks}
+        return {**earlier, **choices.gateways}
+
 
 @dataclass(frozen=True)
 class Uplink:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from asymgen import __version__
-from asymgen.errors import InputError
+from asymgen.errors import JSON_WORDS, InputError
 from asymgen.model import RESERVED_TABLES, Address, Host, Kept, Numbers, Plan, RenderedFile
 
 PLAN_PATH = PurePosixPath("/etc/asymgen/plan.json")
@@ -121,7 +121,7 @@ def _decode(text: str, origin: str) -> Mapping[str, Any]:
 def _value(document: Mapping[str, Any], key: str, kind: type, origin: str) -> Any:
     value = document.get(key)
     if not isinstance(value, kind):
-        raise InputError(f"{origin}: key {key!r} is {value!r}, wanted a {kind.__name__}", hint=HINT)
+        raise InputError(f"{origin}: key {key!r} is {value!r}, wanted {JSON_WORDS[kind]}", hint=HINT)
     return value
 
 

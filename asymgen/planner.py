@@ -129,7 +129,10 @@ def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
 def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards: bool) -> list[str]:
     notes = []
     if forwards and choices.rule_by == "auto" and working:
-        notes.append("this host forwards between its uplinks: rules select single addresses, not prefixes")
+        notes.append(
+            "forwarding is on for several uplinks, or a transparent proxy runs here: rules select single addresses; "
+            "--rule-by prefix selects prefixes all the same"
+        )
     for uplink in working:
         link = host.link(uplink.interface)
         if link is not None and not uplink.grouped:
@@ -163,6 +166,6 @@ def _to_keep(
     unrestored = {key: old for key, old in kept.sysctls_before.items() if host.sysctls.get(key) not in (None, old)}
     before = {**unrestored, **{setting.key: setting.before for setting in sysctls}}
     return replace(
-        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways={**kept.gateways, **choices.gateways},
+        kept, numbers=now + away, groups=groups, sysctls_before=before, gateways=kept.given_gateways(choices),
         watch=watch,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from asymgen.changes import Changes
 from asymgen.detection import Detection
 from asymgen.diagnosis import Problem
 from asymgen.errors import AsymgenError
-from asymgen.model import Host, Uplink
+from asymgen.model import Host, Link, Uplink
 from asymgen.numbers import PRIORITIES_EACH
 
 SCHEMA = 1
@@ -107,11 +107,19 @@ def _interfaces(detection: Detection) -> Iterator[str]:
     for uplink in plan.uplinks:
         via = "point-to-point" if uplink.gateway is None else f"via {uplink.gateway}"
         word = "uplink, primary" if uplink.interface == primary else "uplink"
-        rows.append((uplink.interface, word, f"IPv{uplink.family.value} {via} ({uplink.gateway_source})"))
+        lost = _lost(detection.host.link(uplink.interface))
+        rows.append((uplink.interface, word, f"IPv{uplink.family.value} {via} ({uplink.gateway_source}){lost}"))
     rows += [(one.interface, "unresolved", f"IPv{one.family.value}: {one.why}") for one in plan.unresolved]
     named = {row[0] for row in rows}
     rows += [(other.interface, "no uplink", other.why) for other in plan.others if other.interface not in named]
     yield from table(rows)
+
+
+def _lost(link: Link | None) -> str:
+    """Why answers cannot leave by an uplink for the moment, whatever the rules say."""
+    if link is None or (link.is_up and "LOWER_UP" in link.flags):
+        return ""
+    return ", without carrier now" if link.is_up else ", down now"
 
 
 def host_row(detection: Detection, changes: Changes, *, name: str, written: bool) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def _in_sections(*keys: str) -> tuple[str, ...]:
 
 FILTERS: Mapping[str, tuple[str, ...]] = {
     "all": (),
-    "unit": (f"/^{_BLANKS}[#;]/!p",),  # no comments
+    "unit": ("p",),  # without comments, as all that is joined
     "interfaces": (
         *_words(
             "iface", "template", "auto", "no-auto-down", "no-scripts", "mapping", "rename", "source",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from asymgen.model import (
@@ -77,19 +77,37 @@ class Found:
 
 def find_uplinks(host: Host, choices: Choices, kept: Kept) -> Found:
     """Sort every interface of ``host`` into uplinks, others and unresolved ones."""
+    given = kept.given_gateways(choices)
     others: list[Other] = []
     eligible: list[Link] = []
     for link in host.links:
-        why = why_no_uplink(host, link, choices)
+        why = why_no_uplink(host, link, choices, given=given)
         if why:
             others.append(Other(link.name, why))
         else:
             eligible.append(link)
-    ways = {link.name: list(_known_ways(host, link, choices, kept)) for link in eligible}
-    _add_shared_gateways(eligible, ways, given={**kept.gateways, **choices.gateways})
+    ways = {link.name: list(_known_ways(host, link, choices, given=given)) for link in eligible}
+    _add_shared_gateways(eligible, ways, given=given)
     for link in eligible:
         _add_fallbacks(host, link, ways[link.name], kept)
-    return _gather(host, eligible, ways, others, choices)
+    found = _gather(host, eligible, ways, others, choices)
+    return replace(found, notes=(*found.notes, *_unused_choices(host, eligible, found, choices)))
+
+
+def _unused_choices(host: Host, eligible: Sequence[Link], found: Found, choices: Choices) -> Iterator[str]:
+    """What a person gave and nothing came of, lest a slip of the pen goes unseen."""
+    whys = {other.interface: other.why for other in found.others}
+    eligible_names = {link.name for link in eligible}
+    for link in host.links:
+        if link.name in choices.uplinks and link.name not in eligible_names:
+            yield f"--uplink {link.name} is not used: {whys[link.name]}"
+        for gateway in choices.gateways.get(link.name, ()):
+            family = Family(gateway.version)
+            given = f"--gateway {link.name}={gateway} is not used"
+            if link.name not in eligible_names:
+                yield f"{given}: {whys[link.name]}"
+            elif family in choices.families and not usable_addresses(link, family):
+                yield f"{given}: {link.name} has no IPv{family.value} address that replies could come from"
 
 
 def usable(address: InterfaceAddress) -> bool:
@@ -105,11 +123,11 @@ def usable_addresses(link: Link, family: Family) -> tuple[InterfaceAddress, ...]
     return tuple(address for address in link.addresses if address.family is family and usable(address))
 
 
-def why_no_uplink(host: Host, link: Link, choices: Choices) -> str:
+def why_no_uplink(host: Host, link: Link, choices: Choices, *, given: Mapping[str, tuple[Address, ...]]) -> str:
     """Why ``link`` cannot be an uplink, whatever routes it has; "" where it can."""
     if "LOOPBACK" in link.flags:
         return "loopback"
-    chosen = _why_not_chosen(link.name, choices)
+    chosen = "excluded by --exclude" if link.name in choices.excluded else _why_given(link.name, choices, given)
     if chosen or link.kind == "vrf":
         return chosen or "VRF device: left alone"
     if link.master is not None:
@@ -120,10 +138,12 @@ def why_no_uplink(host: Host, link: Link, choices: Choices) -> str:
     return "" if named else _why_virtual(host, link)
 
 
-def _why_not_chosen(interface: str, choices: Choices) -> str:
-    if interface in choices.excluded:
-        return "excluded by --exclude"
-    return f"no uplink, as --gateway {interface}=none says" if choices.gateways.get(interface) == () else ""
+def _why_given(interface: str, choices: Choices, given: Mapping[str, tuple[Address, ...]]) -> str:
+    if given.get(interface) != ():
+        return ""
+    now = interface in choices.gateways
+    earlier = "" if now else f" (the plan file keeps it; --uplink {interface} takes it back)"
+    return f"no uplink, as --gateway {interface}=none says{earlier}"
 
 
 def _why_enslaved(host: Host, master: str) -> str:
@@ -141,7 +161,10 @@ def _why_virtual(host: Host, link: Link) -> str:
     if any(route.family in families for route in default_routes(host, link)):
         return ""
     kind = f"{link.kind} tunnel" if link.kind in TUNNEL_KINDS else "containers or virtual machines"
-    return f"{kind} (name or kind): no uplink unless --uplink {link.name} says so"
+    why = f"{kind} (name or kind): no uplink unless --uplink {link.name} says so"
+    in_main = (route for route in default_routes(host, link) if route.table == TABLE_MAIN)
+    routed = any(hop.gateway is not None for route in in_main for hop in route.nexthops)
+    return f"{why}; main has a default route through it" if by_name and routed else why
 
 
 def is_public(address: Address) -> bool:
@@ -183,18 +206,17 @@ def connected_prefixes(host: Host, link: Link, family: Family) -> dict[Address, 
     return prefixes
 
 
-def _known_ways(host: Host, link: Link, choices: Choices, kept: Kept) -> Iterator[Way]:
+def _known_ways(host: Host, link: Link, choices: Choices, *, given: Mapping[str, tuple[Address, ...]]) -> Iterator[Way]:
     """Steps 1 and 2: what a person gave, else the default routes through the link."""
     for family in sorted(choices.families):
         if not usable_addresses(link, family):
             continue
-        given = list(_given_ways(link, family, choices, kept))
-        yield from given or _routed_ways(host, link, family)
+        chosen = list(_given_ways(link, family, given.get(link.name, ())))
+        yield from chosen or _routed_ways(host, link, family)
 
 
-def _given_ways(link: Link, family: Family, choices: Choices, kept: Kept) -> Iterator[Way]:
+def _given_ways(link: Link, family: Family, gateways: Sequence[Address]) -> Iterator[Way]:
     # The same words for both: a second run without the option must write the same files.
-    gateways = choices.gateways.get(link.name, kept.gateways.get(link.name, ()))
     for order, gateway in enumerate(gateways):
         if gateway.version == family:
             yield Way(link.name, family, gateway, "--gateway, kept in the plan file", rank=order)
@@ -227,7 +249,7 @@ def _routed_way(route: Route, hop: NextHop, interface: str) -> Way:
 
 
 def _add_shared_gateways(
-    links: Sequence[Link], ways: dict[str, list[Way]], *, given: dict[str, tuple[Address, ...]]
+    links: Sequence[Link], ways: dict[str, list[Way]], *, given: Mapping[str, tuple[Address, ...]]
 ) -> None:
     """Step 3: two links on one subnet, one router. A wider prefix around the router's is another matter: nobody
     there need answer ARP for it."""

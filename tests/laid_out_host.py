@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-INTERFACES = ("ifup0", "ifup1", "ifup2", "nmgr0", "netd0", "redh0", "suse0", "dhcp0")
+INTERFACES = ("ifup0", "ifup1", "ifup2", "ifup3", "nmgr0", "netd0", "redh0", "suse0", "dhcp0")
 OVERLAID = ("etc", "run", "var/lib", "usr/lib", "usr/sbin", "usr/share")
 """Where the files lie, and what has to be overlaid over the machine's own."""
 
@@ -60,9 +60,11 @@ FILES: dict[str, str | bytes] = {
     "/etc/network/interfaces": (
         "auto ifup0\niface ifup0 inet static\n\taddress 192.0.2.10/24\n    wpa-psk SECRET-of-ifupdown\n    gateway \\\n"
         "  192.0.2.11\niface wan inet static\n gateway 192.0.2.12\nsource interfaces.d/*.cfg\n"
-        "source-directory /etc/network/more/ \nsource /etc/network/interfaces\nauto\n gateway 192.0.2.19\n"
+        "source-directory /etc/network/more/ sites/*/more\nsource /etc/network/interfaces\nauto\n gateway 192.0.2.19\n"
     ),
-    "/etc/network/interfaces.d/one.cfg": "iface ifup1 inet dhcp inherits wan\nsource ../deeper/*\n",
+    "/etc/network/sites/east/lan.1": "iface ifup3 inet static\n# before \\\n gateway 192.0.2.15\n",
+    "/etc/network/sites/east/more/ok": "iface ifup3 inet6 static\n gateway 2001:db8::3\n",
+    "/etc/network/interfaces.d/one.cfg": "iface ifup1 inet dhcp inherits wan\nsource ../deeper/*  ../sites/*/lan*\n",
     "/etc/network/interfaces.d/two.bak": "iface ifup1 inet6 dhcp\n",
     "/etc/network/interfaces.d/na me.cfg": "iface ifup1 inet6 auto\n",
     "/etc/network/deeper/last": "iface ifup2 inet6 static\n gateway 2001:db8::1\n",

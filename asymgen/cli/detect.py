@@ -72,18 +72,56 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
         text = to_text(detection, changes)
         click.echo(colours.painted_report(text) if colours.are_wanted(sys.stdout) else text, nl=False)
     if check:
-        _tell_differences(source, detection, changes)
+        _tell_differences(source, detection, changes, parameters)
 
 
-def _tell_differences(source: Input, detection: Detection, changes: Changes) -> None:
+def _tell_differences(source: Input, detection: Detection, changes: Changes, parameters: dict[str, Any]) -> None:
     stale = find_leftovers(source.host, source.kept, wanted=detection.state)
     if changes.pending or detection.problems or not stale.is_empty:
         old = "" if stale.is_empty else ", and an earlier plan's rules or settings in the kernel"
-        step = "detect --write` writes the files" if changes.pending else "commands | sh` puts the kernel right"
         raise DifferencesFoundError(
             f"{len(detection.problems)} wrong answers, {len(changes.pending)} files to be written{old}",
-            hint=f"`{itself()} {step}",
+            hint=_advice_on_files(changes, parameters)
+            if changes.pending
+            else _advice_on_kernel(source, detection, parameters, clean=stale.is_empty),
         )
+
+
+def _advice_on_kernel(source: Input, detection: Detection, parameters: dict[str, Any], *, clean: bool) -> str:
+    """What to type where every file is as it should be."""
+    foreign = [problem for problem in detection.problems if problem in detection.remaining]
+    if clean and len(foreign) == len(detection.problems):
+        words = [word for file in parameters["snapshot"] for word in ("--snapshot", file)]
+        explain = shlex.join(["explain", *words, str(foreign[0].source), str(foreign[0].destination)])
+        return f"a rule or route of somebody else decides before ours: `{itself()} {explain}` names it"
+    if source.root != Path("/") or parameters["snapshot"]:
+        return f"the files below {source.root} take effect on the host that they are for"
+    if _sets_rules(detection):
+        return f"`{_repeated('commands', parameters)} | sh` puts the kernel right"
+    return f"`{_repeated('detect', parameters, '--write')}` lists the steps that put the kernel right"
+
+
+def _sets_rules(detection: Detection) -> bool:
+    """Whether rules of ``commands`` may stand in the kernel: systemd-networkd sets rules of its own protocol, and
+    those would stand beside them."""
+    return not detection.backends or any(use.name != networkd.NAME for use in detection.backends)
+
+
+def _advice_on_files(changes: Changes, parameters: dict[str, Any]) -> str:
+    """What to type for the same host and by the same choices."""
+    snapshots, root = parameters["snapshot"], parameters["root"]
+    words = [word for file in snapshots for word in ("--snapshot", file)]
+    words += ["--root", root or "DIR"] if snapshots or root else []
+    words += [word for backend in parameters["backend"] for word in ("--backend", backend)]
+    writing = f"`{_repeated('detect', parameters, '--write', *words)}`"
+    if changes.conflicts:
+        return f"{writing} leaves a file that is in the way alone: move it away, or add --force"
+    return f"{writing} writes the files"
+
+
+def _repeated(command: str, parameters: dict[str, Any], *more: str) -> str:
+    """``command`` as a person types it, with the choices of this call."""
+    return " ".join([itself(), command, *map(shlex.quote, (*repeated_choices(parameters), *more))])
 
 
 def _refuse_contradictions(parameters: dict[str, Any], *, write: bool, check: bool) -> None:
@@ -123,10 +161,8 @@ def _next_steps(source: Input, detection: Detection, parameters: dict[str, Any])
         return [f"The files lie below {source.root}; they take effect on the host that they are for.",
                 *_image_steps(source, detection)]  # fmt: skip
     steps = []
-    # systemd-networkd sets rules of its own protocol: those of `commands` would stand beside them.
-    if not detection.backends or any(use.name != networkd.NAME for use in detection.backends):
-        words = " ".join([itself(), "commands", *map(shlex.quote, repeated_choices(parameters))])
-        steps.append((f"{words} | sh", "put it into the running kernel now"))
+    if _sets_rules(detection):
+        steps.append((f"{_repeated('commands', parameters)} | sh", "put it into the running kernel now"))
     for use in detection.backends:
         steps += [(shlex.join(step.argv), step.why) for step in BACKENDS[use.name].activation(detection.host)]
     steps += [(shlex.join(step.argv), step.why) for step in watcher.activation(detection.host, detection.state)]

@@ -67,10 +67,10 @@ def given_choices(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def repeated_choices(parameters: dict[str, Any]) -> list[str]:
-    """The CHOICES of this call as words, for a command that shall plan the same."""
+    """The CHOICES and the reader of this call as words, for a command that shall plan the same."""
     words: list[str] = []
     given = {name: value for name, value in given_choices(parameters).items() if name != "backend"}
-    for name, value in {**given, "plan": parameters.get("plan")}.items():
+    for name, value in {**given, "plan": parameters.get("plan"), "reader": parameters.get("reader")}.items():
         if value is True:
             words.append(f"--{name}")
         elif value is not None and value is not False:

@@ -47,11 +47,27 @@ def _next_hop(word: str) -> str:
     return "" if address.is_unspecified or "%" in word else str(address)
 
 
+def joined_lines(text: str, *, comments: str) -> Iterator[str]:
+    """Lines without comments, those that end in a backslash joined with the next. A comment ends with its own line,
+    whatever its last byte is. Sources: systemd.syntax(7); ifupdown 0.8.41 (tried)."""
+    joined = ""
+    for line in text.split("\n"):
+        if line.lstrip()[:1] in tuple(comments):
+            continue
+        joined += line
+        if joined.endswith("\\"):
+            joined = joined[:-1] + " "
+            continue
+        yield joined
+        joined = ""
+    yield joined
+
+
 def sections(text: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """The sections of systemd's files and NetworkManager's keyfiles, in order and unmerged: a
     ``[Route]`` may stand there many times. Source: systemd.syntax(7)."""
     name, settings = "", list[tuple[str, str]]()
-    for line in re.sub(r"\\\n", " ", text).split("\n"):
+    for line in joined_lines(text, comments="#;"):
         stripped = line.strip()
         if stripped.startswith("[") and stripped.endswith("]"):
             yield name, settings

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from posixpath import dirname, join
 
-from asymgen.system.configured import Configured, addresses_in
+from asymgen.system.configured import Configured, addresses_in, joined_lines
 from asymgen.system.host_files import HostFiles
 
 MAIN_FILE = "/etc/network/interfaces"
@@ -20,6 +20,8 @@ _FAMILIES = {"inet": "4", "inet6": "6"}
 _DYNAMIC_METHODS = ("dhcp", "auto")
 _NAMES_IN_FOLDER = re.compile(r"[A-Za-z0-9_-]+")
 _STANZA_STARTS = ("auto", "no-auto-down", "no-scripts", "mapping", "template", "rename", "source", "source-directory")
+_SOURCING = ("source", "source-directory")
+_WILDCARD = re.compile(r"[*?[]")
 _DEEPEST = 16
 
 
@@ -58,47 +60,60 @@ def _configured(stanza: _Stanza, templates: Mapping[str, _Stanza]) -> Configured
 def _inherited(stanza: _Stanza, templates: Mapping[str, _Stanza]) -> Iterator[tuple[str, str]]:
     parents = [word for before, word in zip(stanza.words, stanza.words[1:]) if before == "inherits"]
     parents += [value for key, value in stanza.options if key in ("inherit", "inherits")]
+    others = {name: template for name, template in templates.items() if name != stanza.name}  # ends a circle
     for parent in parents:
-        if parent in templates and parent != stanza.name:
-            yield from templates[parent].options
+        if parent in others:
+            yield from _inherited(others[parent], others)
+            yield from others[parent].options
 
 
 def _stanzas(files: HostFiles, path: str, *, depth: int) -> Iterator[_Stanza]:
     current: _Stanza | None = None
-    for keyword, rest in _logical_lines(files.text(path) or ""):
+    for keyword, rest in _words_of_lines(files.text(path) or ""):
         if keyword in ("iface", "template") and rest:
             name, *words = rest.split()
             current = _Stanza(name, path, words if keyword == "iface" else ["template"])
             yield current
         elif keyword in _STANZA_STARTS or keyword.startswith("allow-"):
             current = None
-            if depth < _DEEPEST:  # a file that sources itself ends here
-                for sourced in _sourced(files, keyword, pattern=join(dirname(path), rest)):
+            if keyword in _SOURCING and depth < _DEEPEST:  # a file that sources itself ends here
+                for sourced in _sourced(files, keyword, rest, folder=dirname(path)):
                     yield from _stanzas(files, sourced, depth=depth + 1)
         elif current is not None:
             current.options.append((keyword, rest))
 
 
-def _logical_lines(text: str) -> Iterator[tuple[str, str]]:
-    """First word and rest of each line, continued lines joined, comments left out."""
-    for line in re.sub(r"\\\n", " ", text).split("\n"):
+def _words_of_lines(text: str) -> Iterator[tuple[str, str]]:
+    """First word and rest of each line that has one."""
+    for line in joined_lines(text, comments="#"):
         keyword, _, rest = line.strip().replace("\t", " ").partition(" ")
-        if keyword and not keyword.startswith("#"):
+        if keyword:
             yield keyword, rest.strip()
 
 
-def _sourced(files: HostFiles, keyword: str, *, pattern: str) -> list[str]:
-    """The files that a ``source`` (a pattern) or ``source-directory`` (a folder) line brings in."""
-    if keyword == "source-directory":
-        return [f"{pattern}/{name}" for name in files.names(pattern) if _NAMES_IN_FOLDER.fullmatch(name)]
-    if keyword != "source":
-        return []
-    if files.is_folder(pattern):  # ifupdown-ng takes a folder here too
-        return [f"{pattern}/{name}" for name in files.names(pattern) if not name.startswith(".")]
-    folder, _, name_pattern = pattern.rpartition("/")
-    hidden = name_pattern.startswith(".")
-    return [
-        f"{folder}/{name}"
-        for name in files.names(folder)
-        if fnmatch.fnmatchcase(name, name_pattern) and name.startswith(".") == hidden
-    ]
+def _sourced(files: HostFiles, keyword: str, rest: str, *, folder: str) -> Iterator[str]:
+    """The files that a ``source`` (patterns) or ``source-directory`` (folders) line brings in."""
+    for pattern in rest.split():
+        if keyword == "source-directory":
+            for place in _expanded(files, join(folder, pattern)):
+                yield from (f"{place}/{name}" for name in files.names(place) if _NAMES_IN_FOLDER.fullmatch(name))
+        elif files.is_folder(join(folder, pattern)):  # ifupdown-ng takes a folder here too
+            place = join(folder, pattern).rstrip("/")
+            yield from (f"{place}/{name}" for name in files.names(place) if not name.startswith("."))
+        else:
+            yield from _expanded(files, join(folder, pattern))
+
+
+def _expanded(files: HostFiles, pattern: str) -> list[str]:
+    """The paths that a shell would make of an absolute ``pattern``."""
+    found = [""]
+    for part in filter(None, pattern.split("/")):
+        if _WILDCARD.search(part):
+            found = [f"{path}/{name}" for path in found for name in files.names(path or "/") if _fits(name, part)]
+        else:
+            found = [f"{path}/{part}" for path in found]
+    return found
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) and name.startswith(".") == pattern.startswith(".")

@@ -85,6 +85,23 @@ def test_detect_write_load_and_remove(live: LiveHost) -> None:
     assert not any(lab.pings(address) for address in SECOND)
 
 
+def test_check_advises_what_would_mend_it(live: LiveHost) -> None:
+    options = f"--backend sysv {' '.join(GATEWAYS)}"
+    assert live.shell(f"asymgen detect {options} --write").returncode == 0
+    unloaded = live.shell("asymgen detect --backend sysv --check")
+    assert unloaded.returncode == 1
+    assert "commands | sh` puts the kernel right" in unloaded.stderr
+    assert live.shell("asymgen commands | sh").returncode == 0
+    live.lab.host.ip("route", "add", "default", "via", "192.0.2.1", "dev", "eth0", "table", "77")
+    live.lab.host.ip("rule", "add", "from", SECOND[0], "lookup", "77", "priority", "99")
+    decided = live.shell("asymgen detect --backend sysv --check")
+    assert decided.returncode == 1, decided.stderr
+    assert "a rule or route of somebody else decides before ours" in decided.stderr
+    words = decided.stderr.split("`")[1].split()
+    explained = live.shell(f"asymgen {' '.join(words[words.index('explain') :])}")
+    assert "99" in explained.stdout, explained.stdout + explained.stderr
+
+
 def test_remove_takes_out_what_a_script_put_in(live: LiveHost) -> None:
     kernel = everything(live.lab)
     options = f"--backend sysv {' '.join(GATEWAYS)}"

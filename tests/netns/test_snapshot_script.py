@@ -131,10 +131,11 @@ def test_every_manager_is_the_same(net: Namespace, tmp_path: Path, shell: str, d
     managed = parse_host(collected).managers.interfaces
     known = {name: entry.manager for name, entry in managed.items()}
     expected = {
-        "ifup0": "ifupdown", "ifup1": "ifupdown", "ifup2": "ifupdown", "nmgr0": "NetworkManager", "netd0": "networkd",
-        "redh0": "network-scripts", "suse0": "wicked",
+        "ifup0": "ifupdown", "ifup1": "ifupdown", "ifup2": "ifupdown", "ifup3": "ifupdown",
+        "nmgr0": "NetworkManager", "netd0": "networkd", "redh0": "network-scripts", "suse0": "wicked",
     }  # fmt: skip
     assert known == expected
+    assert [str(gateway) for gateway in managed["ifup3"].gateways] == ["192.0.2.15", "2001:db8::3"]
     assert [str(gateway) for gateway in managed["nmgr0"].gateways] == ["192.0.2.31", "192.0.2.32"]
     assert [str(gateway) for gateway in managed["netd0"].gateways] == ["192.0.2.41", "fe80::41", "192.0.2.42"]
     assert {7, 17} <= set(collected["firewall_groups"])

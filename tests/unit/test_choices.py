@@ -84,6 +84,35 @@ def test_the_command_line_wins_interface_by_interface() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lasting", "given"),
+    [
+        ({"exclude": ["eth1"]}, {"gateway": ("eth1=192.0.2.1",)}),
+        ({"exclude": ["eth1"]}, {"uplink": ("eth1",)}),
+        ({"gateway": ["eth1=none"]}, {"uplink": ("eth1",)}),
+        ({"gateway": ["eth1=192.0.2.1"]}, {"exclude": ("eth1",)}),
+        ({"uplink": ["eth1"]}, {"exclude": ("eth1",)}),
+        ({"uplink": ["eth1"]}, {"gateway": ("eth1=none",)}),
+    ],
+)
+def test_the_command_line_wins_over_the_opposite(lasting: dict[str, object], given: dict[str, object]) -> None:
+    assert parse_choices(merge_options(lasting, given)) == parse_choices(given)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"uplink": ["eth1"], "exclude": ["eth1"]},
+        {"gateway": ["eth1=192.0.2.1"], "exclude": ["eth1"]},
+        {"gateway": ["eth1=none"], "uplink": ["eth1"]},
+        {"gateway": ["eth1=none", "eth1=192.0.2.1"]},
+    ],
+)
+def test_choices_that_contradict_each_other_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="eth1 is to be an uplink by one choice and none by another"):
+        parse_choices(options)
+
+
+@pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"gateway": ["eth1"]}, "--gateway eth1: wanted INTERFACE=VALUE"),

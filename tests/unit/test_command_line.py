@@ -47,6 +47,16 @@ def test_detect_shows_and_writes_nothing(tmp_path: Path) -> None:
     assert tree_of(tmp_path) == {}
 
 
+@pytest.mark.parametrize(("lost", "says"), [("LOWER_UP", "without carrier now"), ("UP", "down now")])
+def test_an_uplink_that_is_away_is_said_beside_its_answers(tmp_path: Path, lost: str, says: str) -> None:
+    document = snapshot()
+    flags = next(link["flags"] for link in document["links"] if link["ifname"] == "eth1")
+    flags.remove(lost)
+    lines = asymgen("detect", "--snapshot", saved(tmp_path, document)).stdout.splitlines()
+    told = [line for line in lines if line.endswith(f", {says}")]
+    assert [line.split()[:2] for line in told] == [["eth1", "uplink"]], lines[:6]
+
+
 def test_a_snapshot_comes_from_standard_input_too() -> None:
     text = Path(TWO_SUBNETS).read_text(encoding="utf-8")
     assert (
@@ -64,6 +74,22 @@ def test_check_tells_by_its_exit_code(tmp_path: Path) -> None:
     assert done.returncode == 1, "the files are there, but the snapshot's answers are still wrong"
     assert "0 files to be written" in done.stderr
     assert asymgen("detect", "--snapshot", ONE_UPLINK, "--check").returncode == 0
+
+
+def test_check_advises_the_same_host_and_choices(tmp_path: Path) -> None:
+    """Advice that names another host's plan, or none, would be typed on this one."""
+    choices = ("--gateway", "eth1=198.51.100.9", "--backend", "sysv")
+    host = ("--snapshot", TWO_SUBNETS)
+    rooted = (*host, "--root", str(tmp_path))
+    done = asymgen("detect", "--check", *host, *choices)
+    wanted = f"detect --gateway eth1=198.51.100.9 --write --snapshot {TWO_SUBNETS} --root DIR --backend sysv` writes"
+    assert wanted in done.stderr
+    advice = asymgen("detect", "--check", *rooted).stderr.split("`")[1].split()
+    assert asymgen(*advice[advice.index("detect") :]).returncode == 0
+    assert f"the files below {tmp_path} take effect on the host" in asymgen("detect", "--check", *rooted).stderr
+    hook = tmp_path / "etc/network/if-up.d/asymgen"
+    hook.write_text("#!/bin/sh\n# mine\n")
+    assert "move it away, or add --force" in asymgen("detect", "--check", *rooted).stderr
 
 
 def test_nothing_to_do_is_said_and_writes_nothing(tmp_path: Path) -> None:

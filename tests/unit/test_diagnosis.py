@@ -79,6 +79,21 @@ def test_no_false_alarm_on_a_host_with_a_bridge_and_a_lan() -> None:
     assert find_remaining(host, found, lower_for(host)) == ()
 
 
+def test_a_network_behind_another_uplinks_neighbour_is_asked() -> None:
+    """A static route that ``main`` has through one uplink takes the others' answers; one that comes later as well."""
+    uplinks = {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", "eth2": "203.0.113.10/24"}
+    routes = [f"default via {gateway} dev {name} metric {metric}" for name, gateway, metric in (
+        ("eth0", "192.0.2.1", 1), ("eth1", "198.51.100.1", 2), ("eth2", "203.0.113.1", 3))]  # fmt: skip
+    before = make_host(uplinks, routes)
+    later = make_host(uplinks, [*routes, "10.9.0.0/16 via 203.0.113.7 dev eth2"])
+    found = plan_for(later)
+    wrong = {(str(one.source), str(one.destination), one.actual) for one in find_problems(later, found)}
+    assert ("198.51.100.10", "10.9.0.1", "eth2 via 203.0.113.7") in wrong
+    stale = {(str(one.source), str(one.destination)) for one in find_remaining(later, found, lower_for(before))}
+    assert stale == {("198.51.100.10", "10.9.0.1")}, "the device group of eth2 keeps it from eth0's alone"
+    assert find_remaining(later, found, lower_for(later)) == ()
+
+
 def test_an_unmended_answer_is_a_note_and_names_both_ways() -> None:
     host = make_host(
         {"eth0": "192.0.2.10/24", "eth1": "198.51.100.10/24", "tnl0": make_link("tnl0", "10.8.0.2/24", kind="tun")},

@@ -125,6 +125,44 @@ def test_interfaces_file_inherits(tmp_path: Path) -> None:
     assert found["eth0"].gateways == ("192.0.2.1",)
 
 
+def test_interfaces_file_inherits_from_what_inherits(tmp_path: Path) -> None:
+    text = "iface one inherits two\n gateway 192.0.2.1\niface two inherits one\niface eth0 inet static inherits two\n"
+    found = interfaces_file.read_interfaces(host(tmp_path, {"/etc/network/interfaces": text}))
+    assert found["eth0"].gateways == ("192.0.2.1",)
+
+
+def test_interfaces_file_sources_as_a_shell_expands(tmp_path: Path) -> None:
+    """What ``ifquery`` of ifupdown 0.8.41 finds: several words, and wildcards in folders."""
+    files = {
+        "/etc/network/interfaces": (
+            "source one.cfg /etc/network/two*\nsource sites/*/lan.[0-9]\nsource-directory more? sites/east\n"
+        ),
+        "/etc/network/one.cfg": "iface eth1 inet manual\n",
+        "/etc/network/two.cfg": "iface eth2 inet manual\n",
+        "/etc/network/sites/east/lan.3": "iface eth3 inet manual\n",
+        "/etc/network/sites/west/lan.4": "iface eth4 inet manual\n",
+        "/etc/network/sites/.hidden/lan.5": "iface eth5 inet manual\n",
+        "/etc/network/more1/wan": "iface eth6 inet manual\n",
+        "/etc/network/sites/east/wan": "iface eth7 inet manual\n",
+    }
+    found = interfaces_file.read_interfaces(host(tmp_path, files))
+    assert sorted(found) == ["eth1", "eth2", "eth3", "eth4", "eth6", "eth7"]
+
+
+@pytest.mark.parametrize("line", ["iface eth1 inet static", " gateway 192.0.2.1"])
+def test_a_comment_does_not_swallow_the_next_line(tmp_path: Path, line: str) -> None:
+    text = "iface eth1 inet static\n gateway 192.0.2.1\n".replace(line, f" # old \\\n{line}")
+    found = interfaces_file.read_interfaces(host(tmp_path, {"/etc/network/interfaces": text}))
+    assert found["eth1"].gateways == ("192.0.2.1",)
+
+
+def test_a_comment_does_not_swallow_the_next_line_of_a_network_file() -> None:
+    text = "[Network]\n; old \\\nGateway=192.0.2.1\nDNS=192.0.2.2 \\\n# between\n 192.0.2.3\n"
+    assert [settings for name, settings in sections(text) if name == "Network"] == [
+        [("Gateway", "192.0.2.1"), ("DNS", "192.0.2.2   192.0.2.3")]
+    ]
+
+
 def test_interfaces_file_of_ifupdown_ng(tmp_path: Path) -> None:
     text = "template up\n gateway 2001:db8::1\niface eth0\n inherit up\n use dhcp\nauto eth0\n gateway 10.0.0.1\n"
     found = interfaces_file.read_interfaces(host(tmp_path, {"/etc/network/interfaces": text}))

@@ -65,10 +65,10 @@ def test_a_plan_without_machine_id_is_read() -> None:
         ({"numbers": [numbers(), numbers(table=9)]}, "two interfaces have one priority"),
         ({"numbers": {}}, "key 'numbers' is {}, wanted a list"),
         ({"numbers": ["eth0"]}, "key 'numbers' holds 'eth0'"),
-        ({"numbers": [{"interface": 5}]}, "key 'interface' is 5, wanted a str"),
+        ({"numbers": [{"interface": 5}]}, "key 'interface' is 5, wanted a text"),
         ({"sysctls_before": {"net": 1}}, "key 'net' is 1"),
         ({"gateways": {"eth1": ["router"]}}, "'router' is no IP address"),
-        ({"host": None}, "key 'host' is None"),
+        ({"host": None}, "key 'host' is None, wanted an object"),
     ],
 )
 def test_a_damaged_plan_file_is_an_error_and_not_forgotten_numbers(changes: dict[str, Any], says: str) -> None:

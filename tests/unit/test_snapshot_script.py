@@ -108,14 +108,15 @@ def collects(patterns: Sequence[str]) -> Callable[[str], bool]:
 
 PROCESSES = ("/proc/[0-9]*/comm", "/proc/[0-9]*/stat")
 FILES = [pattern for patterns in wanted.FILES.values() for pattern in patterns]
-INTERFACES_FILES = (MAIN_FILE, "/etc/network/interfaces.d/*", "/etc/network/deeper/*", "/etc/network/more/*")
+SITES = ("/etc/network/sites/*", "/etc/network/sites/*/*", "/etc/network/sites/*/more/*")
+INTERFACES_FILES = (MAIN_FILE, "/etc/network/interfaces.d/*", "/etc/network/deeper/*", "/etc/network/more/*", *SITES)
 PRESENT = [*wanted.PRESENT, *(f"{place}/{program}" for place in wanted.PROGRAM_FOLDERS for program in wanted.PROGRAMS)]
 COLLECTED = {
     "data": [*FILES, *PROCESSES, *INTERFACES_FILES, *(one for group in wanted.SETTINGS for one in group)],
     "exists": [*PRESENT, *FILES],
     "is_folder": [*wanted.FOLDERS, *INTERFACES_FILES, "/etc/network/*"],
     "links": [*wanted.LINKS, "/proc/[0-9]*/ns/net", "/proc/self/ns/net"],
-    "names": [*wanted.FOLDERS, "/proc", "/etc/network/*"],
+    "names": [*wanted.FOLDERS, "/proc", "/etc/network/*", *SITES],
 }
 
 

@@ -53,6 +53,17 @@ def test_what_the_command_line_said_earlier_comes_from_the_plan_file() -> None:
     assert uplink(again, "eth1").gateway_source == uplink(first, "eth1").gateway_source, "the same files again"
 
 
+def test_none_of_earlier_lasts_until_it_is_taken_back() -> None:
+    host = host_with("198.51.100.10/24", SECOND)
+    first = plan_for(host, gateways={"eth1": ()})
+    again = plan_for(host, kept=first.kept)
+    assert why(again, "eth1").startswith("no uplink, as --gateway eth1=none says (the plan file keeps it")
+    assert again.nothing_to_do
+    back = plan_for(host, kept=again.kept, uplinks=frozenset({"eth1"}))
+    assert str(uplink(back, "eth1").gateway) == "198.51.100.1"
+    assert str(uplink(plan_for(host, kept=back.kept), "eth1").gateway) == "198.51.100.1"
+
+
 @pytest.mark.parametrize(
     ("route", "source"),
     [
@@ -140,6 +151,28 @@ def test_interfaces_of_containers_are_no_uplinks_by_themselves(name: str) -> Non
     host = host_with("198.51.100.10/24", f"default via 172.17.0.9 dev {name} table 9", more={name: "172.17.0.1/16"})
     assert "--uplink" in why(plan_for(host), name)
     assert uplink(plan_for(host, uplinks=frozenset({name})), name).sources != ()
+
+
+def test_a_bridge_that_is_left_out_although_main_leaves_by_it_is_named_so() -> None:
+    host = host_with("198.51.100.10/24", SECOND, "default via 10.0.0.1 dev br-ex", more={"br-ex": "10.0.0.5/24"})
+    assert why(plan_for(host), "br-ex").endswith("unless --uplink br-ex says so; main has a default route through it")
+
+
+@pytest.mark.parametrize(
+    ("choices", "note"),
+    [
+        ({"uplinks": frozenset({"lo"})}, "--uplink lo is not used: loopback"),
+        ({"gateways": {"lo": gateway("192.0.2.1")}}, "--gateway lo=192.0.2.1 is not used: loopback"),
+        (
+            {"gateways": {"eth1": (ipaddress.IPv6Address("fe80::1"),)}},
+            "--gateway eth1=fe80::1 is not used: eth1 has no IPv6 address that replies could come from",
+        ),
+    ],
+)
+def test_a_choice_that_nothing_comes_of_is_named(choices: dict[str, Any], note: str) -> None:
+    plan = plan_for(host_with("198.51.100.10/24", SECOND), **choices)
+    assert note in plan.notes
+    assert "is not used" not in " ".join(plan_for(host_with("198.51.100.10/24", SECOND)).notes)
 
 
 @pytest.mark.parametrize("kind", ["tun", "wireguard"])
