@@ -83,6 +83,7 @@ def environment() -> Environment:
     )
     made.filters.update(sh=sh, comment=comment, networkd=networkd, unit_word=unit_word)
     made.globals["version"] = asymgen.__version__
+    made.globals["vendor"] = False  # True for files of a package
     return made
 
 

@@ -35,6 +35,7 @@ _FOLDERS = {Placement.ADMIN: "/etc/systemd/network", Placement.VENDOR: "/usr/lib
 _DROPIN = "50-asymgen.conf"
 
 MARK = PurePosixPath(f"/etc/systemd/network/*.network.d/{_DROPIN}")
+PACKAGED = ""
 
 OLDEST = 236
 """The first version with IncomingInterface=; [RoutingPolicyRule] itself is one older."""
@@ -102,9 +103,10 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
 def _dropin(state: KernelState, host: Host, placement: Placement, *, interface: str) -> RenderedFile:
     winner = _winning_name(host, interface)
     group = next((member.group for member in state.groups if member.interface == interface), None)
+    vendor = placement is Placement.VENDOR
     own = [each for each in state.uplinks if each.uplink.interface == interface]
     text = templating.render(
-        "networkd/dropin.conf.j2", host=host, interface=interface, winner=winner, group=group,
+        "networkd/dropin.conf.j2", host=host, interface=interface, winner=winner, group=group, vendor=vendor,
         sections=tuple(section for each in own for section in sections(each, follows=_follows(host, each))),
     )  # fmt: skip
     path = PurePosixPath(_FOLDERS[placement], f"{winner}.d", _DROPIN)

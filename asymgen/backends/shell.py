@@ -51,7 +51,7 @@ class Settings:
 
 WATCHER = {
     Placement.ADMIN: "/usr/local/lib/asymgen/asymgen-watch",
-    Placement.VENDOR: "/usr/lib/asymgen/asymgen-watch",
+    Placement.VENDOR: "/usr/libexec/asymgen/asymgen-watch",
 }
 """Where the script of watcher.py lies: those of the backends start and stop it."""
 
@@ -182,6 +182,7 @@ def script(
     path: str,
     role: str,
     files: tuple[str, ...],
+    placement: Placement = Placement.ADMIN,
     keeps_gateways: bool = False,
     **values: object,
 ) -> str:
@@ -207,11 +208,12 @@ def script(
         settings=settings(state),
         groups=tuple(dict.fromkeys(member.group for member in state.groups)),
         watchers=tuple(WATCHER.values()),
+        vendor=placement is Placement.VENDOR,
         **values,
     )
 
 
-def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str, ...]) -> str:
+def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str, ...], placement: Placement) -> str:
     """The script of asymgen-watch, which places jumps by the same functions as the scripts with a plan."""
     refuse_names(state)
     return templating.render(
@@ -222,4 +224,5 @@ def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str,
         files=files,
         protocol=PROTOCOL,
         rule_protocol=capabilities(host).rule_protocol,
+        vendor=placement is Placement.VENDOR,
     )
