@@ -107,14 +107,27 @@ def _via(uplink: Uplink) -> str:
     return f"via {other}{uplink.gateway} "
 
 
-def _questions(uplink: Uplink) -> Iterable[str]:
+@dataclass(frozen=True)
+class Question:
+    """What the kernel must say of the way from ``source`` to a distant host."""
+
+    family: Family
+    destination: str
+    source: str
+    answer: str
+
+
+def questions(uplink: Uplink) -> Iterable[Question]:
     """What ``check`` asks: each lasting address, with the answer that is right."""
     for each in uplink.addresses:
         if not (each.temporary or each.tentative or each.deprecated or each.expired):
-            yield (
-                f"ip -{uplink.family:d} route get {_DISTANT[uplink.family]} from {each.address}"
-                f"  # must say: {_via(uplink)}dev {uplink.interface}"
-            )
+            answer = f"{_via(uplink)}dev {uplink.interface}"
+            yield Question(uplink.family, _DISTANT[uplink.family], str(each.address), answer)
+
+
+def _question_commands(uplink: Uplink) -> Iterable[str]:
+    for each in questions(uplink):
+        yield f"ip -{each.family:d} route get {each.destination} from {each.source}  # must say: {each.answer}"
 
 
 def moves(state: KernelState, uplink: Uplink) -> bool:
@@ -155,7 +168,7 @@ def _section(state: UplinkState, *, protocol: bool, moving: bool, keeps_gateway:
         commands=(
             *(f"{version} route replace {' '.join(route_words(route))}" for route in state.routes),
             *(f"{version} rule add {' '.join(rule_words(rule, protocol=protocol))}" for rule in state.rules),
-            *_questions(uplink),
+            *_question_commands(uplink),
         ),
         moving=_moving(uplink, keeps_gateway=keeps_gateway) if moving else "",
     )

@@ -37,13 +37,16 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         "rivals",
     )),
     "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends", "rivals")),
+    "packages": (("packages", "packages.*"), (
+        "vocabulary", "templating", "backends", "changes", "planfile", "detection",
+    )),
     "report": (("report",), ("vocabulary", "planner", "diagnosis", "detection", "changes")),
     "applied": (("applied", "boot_hook"), ("vocabulary", "words", "changes", "templating")),
-    "system": (("system", "system.*"), ("vocabulary", "changes", "applied")),
+    "system": (("system", "system.*"), ("vocabulary", "changes", "applied", "packages")),
     "cli": (("__main__", "cli", "cli.*"), (
         "vocabulary", "words", "parse", "lookup", "choices", "planner", "planfile", "lowering", "diagnosis",
         "templating", "backends", "changes", "leftovers", "snapshot_script", "detection", "rivals",
-        "report", "system", "verify", "applied",
+        "report", "system", "verify", "applied", "packages",
     )),
 }  # fmt: skip
 

@@ -15,8 +15,8 @@ from tests.source_tree import ROOT
 PAGE = ROOT / "man" / "asymgen.8"
 SHARED = "INPUT AND CHOICES"
 TAKES_CHOICES = {"apply"}
-TAKES_INPUT = {"detect", "commands", "verify", "explain"}
-COMMANDS = ("detect", "commands", "snapshot", "apply", "confirm", "revert", "verify", "explain", "remove")
+TAKES_INPUT = {"detect", "commands", "verify", "explain", "package"}
+COMMANDS = ("detect", "commands", "snapshot", "apply", "confirm", "revert", "verify", "explain", "package", "remove")
 
 
 def group() -> click.Group:

@@ -102,7 +102,7 @@ def test_failure_is_said_and_aborts_nothing(host: Lab) -> None:
 
 
 def test_packaged_hooks(host: Lab) -> None:
-    """In a package the hooks are small and call the script in /usr/libexec, which does nothing on another host; without it they do nothing."""
+    """In a package the hooks are small and call a script in /usr/libexec; without it, or elsewhere, nothing is done."""
     root = host.write(kernel_state(TWO_SUBNETS), backend="ifupdown", placement=Placement.VENDOR)
     up = f"{UP}-config"
     before = host.dump()

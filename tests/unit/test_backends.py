@@ -118,7 +118,8 @@ def test_files_and_their_places(backend: str) -> None:
             "/etc/systemd/system/multi-user.target.d/50-asymgen.conf",
         },
         ("sysv", Placement.VENDOR): {
-            "/etc/init.d/asymgen-config", "/usr/lib/systemd/system/asymgen-config.service", "/usr/libexec/asymgen/routing",
+            "/etc/init.d/asymgen-config", "/usr/lib/systemd/system/asymgen-config.service",
+            "/usr/libexec/asymgen/routing",
         },
     }  # fmt: skip
     sysctl = {Placement.ADMIN: "/etc/sysctl.d/60-asymgen.conf", Placement.VENDOR: "/usr/lib/sysctl.d/60-asymgen.conf"}
