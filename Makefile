@@ -33,7 +33,7 @@ test-root: ## the tests that ask a real kernel, as root
 
 lab: ## boot every system of the lab and write docs/proof.md, as root (about 10 minutes)
 	rm -f build/lab-results && mkdir -p build
-	CI=true ASYMGEN_LAB=all ASYMGEN_LAB_RESULTS=build/lab-results ./run pytest -n 2 tests/lab
+	CI=true ASYMGEN_LAB=all ASYMGEN_LAB_RESULTS=build/lab-results ./run pytest -n 2 tests/lab tests/packages
 	./run python -m tests.lab.journal build/lab-results >build/proof.md && mv build/proof.md docs/proof.md
 
 golden: ## write the golden files of tests/cases anew; read the diff before you commit it

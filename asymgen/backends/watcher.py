@@ -18,7 +18,7 @@ SCRIPT = shell.WATCHER
 _SERVICE = "asymgen-watch.service"
 _UNIT = {
     Placement.ADMIN: f"/etc/systemd/system/{_SERVICE}",
-    Placement.VENDOR: f"/usr/lib/systemd/system/{_SERVICE}",
+    Placement.VENDOR: "/usr/lib/systemd/system/asymgen-config-watch.service",
 }
 
 MARK = PurePosixPath(SCRIPT[Placement.ADMIN])

@@ -36,6 +36,8 @@ from asymgen.planfile import PLAN_PATH as ADMIN_PLAN_PATH
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5,19}")
 _TIMER = "asymgen-check.timer"
+_UNITS = frozenset({_TIMER, "asymgen-config.service", "asymgen-config-watch.service"})
+"""Every unit that a version of a package may enable. asymgen-follow.* are wanted by a drop-in of systemd-networkd's."""
 _HIDDEN = ("/usr/lib/systemd/network/", "/usr/lib/systemd/networkd.conf.d/", "/usr/lib/sysctl.d/")
 _OF_CONFIG = tuple(
     PurePosixPath(path)
@@ -147,7 +149,7 @@ def _questions(detection: Detection) -> tuple[shell.Question, ...]:
 def _upkeep(detection: Detection, files: Iterable[RenderedFile], *, previous: Previous | None) -> Upkeep:
     paths = [file.path for file in files]
     names = [use.name for use in detection.backends]
-    units = [path.name for path in paths if path.parent == PurePosixPath(UNITS_FOLDER) and _is_enabled(path.name)]
+    units = [path.name for path in paths if path.parent == PurePosixPath(UNITS_FOLDER) and path.name in _UNITS]
     groups = tuple((member.interface, member.group) for member in detection.state.groups)
     known = {interface for interface, _ in groups}
     dropped = () if previous is None else previous.groups
@@ -156,6 +158,7 @@ def _upkeep(detection: Detection, files: Iterable[RenderedFile], *, previous: Pr
         followers=tuple(path for path in (networkd_follow.PACKAGED,) if PurePosixPath(path) in paths),
         units=tuple(sorted(units)),
         restarted=tuple(sorted(unit for unit in units if unit != "asymgen-config.service")),
+        absent=tuple(sorted(_UNITS - set(units))),
         hidden=tuple(
             Hidden(path, PurePosixPath("/etc", path.relative_to("/usr/lib")))
             for path in paths if str(path).startswith(_HIDDEN)
@@ -166,11 +169,6 @@ def _upkeep(detection: Detection, files: Iterable[RenderedFile], *, previous: Pr
         init_script=INIT_SCRIPT in paths,
         sysctls=any(str(path).startswith("/usr/lib/sysctl.d/") for path in paths),
     )  # fmt: skip
-
-
-def _is_enabled(unit: str) -> bool:
-    """asymgen-follow.* are wanted by a drop-in of systemd-networkd's, and the check's service by its timer."""
-    return not unit.startswith(("asymgen-follow.", "asymgen-check.service"))
 
 
 def _obsolete(previous: Previous | None) -> tuple[PurePosixPath, ...]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from asymgen import templating
 from asymgen.packages import documents
-from asymgen.packages.model import Package, PackageFile
+from asymgen.packages.model import SHARE, Package, PackageFile
 
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 _CONTROL = PurePosixPath("/DEBIAN")
@@ -18,7 +18,7 @@ _CONTROL = PurePosixPath("/DEBIAN")
 
 def deb_tree(package: Package) -> tuple[PackageFile, ...]:
     """Every file below the tree's root, control files included."""
-    payload = (*package.files, *_documents(package))
+    payload = (*package.files, *_documents(package), *_pristine(package))
     return (*payload, *_control_files(package, payload))
 
 
@@ -38,6 +38,15 @@ def _documents(package: Package) -> tuple[PackageFile, ...]:
         PackageFile(folder / "changelog.gz", gzipped(changelog.encode("ascii"))),
         PackageFile(folder / "copyright", documents.copyright_text().encode("ascii")),
         *_overrides(package),
+    )
+
+
+def _pristine(package: Package) -> tuple[PackageFile, ...]:
+    """Each conffile once more, as this version has it: templates/deb/edits.sh.j2 says what for."""
+    return tuple(
+        PackageFile(PurePosixPath(SHARE, "pristine", file.path.relative_to("/")), file.content, file.mode)
+        for file in package.files
+        if file.config
     )
 
 
@@ -74,8 +83,9 @@ def _control_files(package: Package, payload: Iterable[PackageFile]) -> tuple[Pa
 def script(package: Package, name: str) -> bytes:
     """One of the maintainer scripts."""
     text = templating.render(
-        f"deb/{name}.j2", package=package, upkeep=package.upkeep, guard=package.guard, hostname=package.hostname
-    )
+        f"deb/{name}.j2", package=package, upkeep=package.upkeep, guard=package.guard, hostname=package.hostname,
+        conffiles=[file.path for file in package.files if file.config],
+    )  # fmt: skip
     return text.encode("utf-8", "surrogateescape")
 
 
