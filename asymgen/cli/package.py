@@ -58,10 +58,10 @@ def command(**parameters: Any) -> None:
                 raise one
     refuse_one_name(hosts, parameters["name"])
     order = _order(parameters, hosts)
-    require_builders(Runner(), order.formats)
+    require_builders(Runner(), order.formats, signed=order.sign is not None)
     results = build_many(hosts, parameters, order, _progress(len(hosts)))
     if len(results) == 1:
-        _show_one(results[0])
+        _show_one(results[0], Path(parameters["output"]))
     else:
         _show_many(results)
 
@@ -125,12 +125,12 @@ def _progress(total: int) -> _Progress:
     return _Progress(total)
 
 
-def _show_one(built: Built) -> None:
+def _show_one(built: Built, folder: Path) -> None:
     if built.error is not None:
         raise built.error
     assert built.package is not None  # noqa: S101 - it is either that or an error
     package = built.package
-    lines = [f"built {path}  ({path.stat().st_size} bytes)" for path in built.files]
+    lines = [f"built {folder / path.name}" for path in built.files]
     lines += ["", *package.description, "", "On the host, as root, safe over SSH:"]
     for path in built.files:
         install = "apt install ./" if path.suffix == ".deb" else "rpm -U "

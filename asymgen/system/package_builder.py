@@ -24,6 +24,11 @@ BUILDERS = {
 }  # fmt: skip
 """Format to its program, and what to install for it."""
 
+SIGNERS = {
+    "deb": ("debsigs", "Debian, Ubuntu: apt install debsigs"),
+    "rpm": ("rpmsign", "Debian, Ubuntu: apt install rpm; Fedora, EL, SUSE: it is in rpm-sign"),
+}  # fmt: skip
+
 _DEFINES = {
     "_buildhost": "localhost",
     "use_source_date_epoch_as_buildtime": "1",
@@ -38,12 +43,15 @@ _DEFINES = {
 }
 
 
-def require_builders(run: Runner, formats: Sequence[str]) -> None:
+def require_builders(run: Runner, formats: Sequence[str], *, signed: bool) -> None:
     """Raises UnsupportedError, saying what to install, where a program is missing."""
     for form in formats:
         program, packages = BUILDERS[form]
         if not run.has(program):
             raise UnsupportedError(f"a .{form} is built by {program}, which is not here", hint=packages)
+        signer, packages = SIGNERS[form]
+        if signed and not run.has(signer):
+            raise UnsupportedError(f"a .{form} is signed by {signer}, which is not here", hint=packages)
 
 
 def build_deb(run: Runner, files: Sequence[PackageFile], *, target: Path, date: int, tree: Path | None) -> None:
