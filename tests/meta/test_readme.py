@@ -58,7 +58,9 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def test_every_option_named_exists() -> None:
-    helps = "".join(run_asymgen(name, "--help").stdout for name in ("detect", "commands", "snapshot", "remove"))
+    helps = "".join(
+        run_asymgen(name, "--help").stdout for name in ("detect", "commands", "snapshot", "package", "remove")
+    )
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert {option for option in named if option not in helps} == set()
 
