@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages.built import Result, unpacked
+from tests.packages.built import Result, of_case, unpacked
 
 RPMLINT = Path(__file__).with_name("rpmlint.toml")
 
@@ -22,9 +22,9 @@ def test_lintian_has_nothing_to_say(built: Result) -> None:
 
 
 @pytest.mark.skipif(shutil.which("lintian") is None, reason="lintian is not installed")
-def test_lintian_is_asked_for_real(built: Result, tmp_path: Path) -> None:
+def test_lintian_is_asked_for_real(tmp_path: Path) -> None:
     """One fault put into the package is found."""
-    tree = unpacked(built.deb, tmp_path / "tree")
+    tree = unpacked(of_case("two-subnets", "sysv", tmp_path / "built").deb, tmp_path / "tree")
     (tree / "usr/libexec/asymgen/check").chmod(0o666)
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-b", str(tree), str(tmp_path / "x.deb")], check=True)
     argv = ["lintian", "--allow-root", str(tmp_path / "x.deb")]
