@@ -59,8 +59,8 @@ class Detection:
     notes: tuple[str, ...]
 
 
-def detect(host: Host, choices: Choices, kept: Kept) -> Detection:
-    """Plan for ``host``, lower the plan for each interface's backend and render its files.
+def detect(host: Host, choices: Choices, kept: Kept, *, placement: Placement = Placement.ADMIN) -> Detection:
+    """Plan for ``host``, lower the plan for each interface's backend and render its files for ``placement``.
 
     Raises UnsupportedError where no backend fits or an interface's name cannot be written.
     """
@@ -73,9 +73,9 @@ def detect(host: Host, choices: Choices, kept: Kept) -> Detection:
     uses = _choose_backends(host, plan, choices.backends)
     states = {use.name: _state_for(plan, _capabilities(host, use, uses), use, uses=uses) for use in uses}
     state = _joined(plan, states.values())
-    rendered = [file for name, part in states.items() for file in BACKENDS[name].render(part, host, Placement.ADMIN)]
+    rendered = [file for name, part in states.items() for file in BACKENDS[name].render(part, host, placement)]
     # Each backend renders the shared files for its own part; the host's hold all parts.
-    files = {file.path: file for file in (*rendered, *shared_files.render(state, host, Placement.ADMIN))}
+    files = {file.path: file for file in (*rendered, *shared_files.render(state, host, placement))}
     remaining = find_remaining(host, plan, state)
     return Detection(
         host, plan, state, uses, find_problems(host, plan), remaining,

@@ -67,6 +67,26 @@ def unit_word(text: str) -> str:
     return f'"{escaped}"'
 
 
+def deb_line(text: str) -> str:
+    """``text`` in a field of a control file: one line, so that no other field can begin. deb-control(5)."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)
+
+
+def spec(text: str) -> str:
+    """``text`` in a spec file, where ``%`` starts a macro, also in comments and scriptlets; one line. A line that would
+    begin with ``%`` begins a section even when that was escaped: there a space comes first."""
+    line = "".join(letter if letter.isprintable() or _is_raw_byte(letter) else "?" for letter in text)
+    return (" " if line.lstrip().startswith("%") else "") + line.replace("%", "%%")
+
+
+def spec_block(text: str) -> str:
+    """A whole script in a spec file. Raises UnsupportedError for a line that would start a section."""
+    for line in text.splitlines():
+        if line.lstrip().startswith("%"):
+            raise UnsupportedError(f"a spec file cannot carry a script with the line {line!r}")
+    return text.replace("%", "%%")
+
+
 def _is_raw_byte(character: str) -> bool:
     """A byte that was no UTF-8, as surrogateescape carries it; C1 control bytes are not let through."""
     return "\udca0" <= character <= "\udcff"
@@ -93,7 +113,9 @@ def environment() -> Environment:
         autoescape=False,  # noqa: S701 - shell, units and configuration files, never HTML
     )
     made.filters.update(sh=sh, comment=comment, networkd=networkd, unit_word=unit_word, xml=xml, mermaid=mermaid)
+    made.filters.update(deb_line=deb_line, spec=spec, spec_block=spec_block)
     made.globals["version"] = asymgen.__version__
+    made.globals["vendor"] = False  # True for files of a package
     return made
 
 

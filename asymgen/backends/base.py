@@ -31,6 +31,10 @@ class Backend(Service, Protocol):
 
     NAME: str
 
+    PACKAGED: str
+    """The script that the maintainer scripts of a package start and stop, as ``Placement.VENDOR`` has it; "" where a
+    daemon reads the files itself."""
+
     def capabilities(self, host: Host) -> Capabilities:
         """What it can express on ``host``; decides the lowering."""
 

@@ -45,6 +45,17 @@ def default_manager(os_release: Mapping[str, str]) -> str:
     return ""
 
 
+_RPM = frozenset({
+    "rhel", "fedora", "centos", "rocky", "almalinux", "ol", "openEuler", "amzn", "azurelinux", "mariner", "photon",
+    "suse", "sles", "opensuse", "opensuse-leap", "opensuse-tumbleweed",
+})  # fmt: skip
+
+
+def is_rpm(os_release: Mapping[str, str]) -> bool:
+    """Whether the distribution installs .rpm; others are taken to install .deb."""
+    return bool(_RPM & {os_release.get("ID", ""), *os_release.get("ID_LIKE", "").split()})
+
+
 def _of_version(name: str, os_release: Mapping[str, str]) -> str:
     major = os_release.get("VERSION_ID", "").partition(".")[0]
     if major.isdecimal():

@@ -15,7 +15,8 @@ NAME = "ifupdown"
 # run-parts takes no name with a dot in it.
 _UP = "/etc/network/if-up.d/asymgen"
 _DOWN = "/etc/network/if-post-down.d/asymgen"
-_VENDOR_SCRIPT = "/usr/lib/asymgen/routing-ifupdown"  # sysv has its own beside it
+_VENDOR_HOOKS = (("/etc/network/if-up.d/asymgen-config", "up"), ("/etc/network/if-post-down.d/asymgen-config", "down"))
+PACKAGED = "/usr/libexec/asymgen/routing-ifupdown"  # sysv has its own beside it
 
 MARK = PurePosixPath(_UP)
 
@@ -30,10 +31,12 @@ class LeaseHook:
     is_ppp: bool = False
     mode: int = 0o644
 
-    def rendered(self, host: Host, script: str) -> RenderedFile:
+    def rendered(self, host: Host, placement: Placement) -> RenderedFile:
         role = f"Source-based routing: {self.of} gave an interface an address, or took it away"
-        text = templating.render(self.template, host=host, role=role, script=script)
-        return RenderedFile(PurePosixPath(self.path), text, self.mode, role, config=self.path.startswith("/etc/"))
+        vendor = placement is Placement.VENDOR
+        path = f"{self.path}-config" if vendor else self.path
+        text = templating.render(self.template, host=host, role=role, script=PACKAGED if vendor else _UP)
+        return RenderedFile(PurePosixPath(path), text, self.mode, role, config=path.startswith("/etc/"))
 
 
 # dhcpcd has one folder for hooks, in /usr; each client ignores the folders of the others.
@@ -69,11 +72,10 @@ def fit(host: Host, interface: str) -> FitReason:
 def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
     """Two hooks with the whole script each; in a package two small ones that call the script in /usr/lib."""
     hooks = _vendor_files(state, host) if placement is Placement.VENDOR else _hooks(state, host)
-    script = _VENDOR_SCRIPT if placement is Placement.VENDOR else _UP
     return (
         *hooks,
-        *_lease_hooks(state, host, script),
-        *shared_files.networkd_tolerance(host),
+        *_lease_hooks(state, host, placement),
+        *shared_files.networkd_tolerance(host, placement),
         *shared_files.render(state, host, placement),
     )
 
@@ -96,28 +98,29 @@ def _hooks(state: KernelState, host: Host) -> tuple[RenderedFile, ...]:
 def _vendor_files(state: KernelState, host: Host) -> tuple[RenderedFile, ...]:
     files = [
         RenderedFile(
-            path=PurePosixPath(_VENDOR_SCRIPT),
+            path=PurePosixPath(PACKAGED),
             text=shell.script(
                 "ifupdown/routing.sh.j2", state, host,
-                path=_VENDOR_SCRIPT, role="Source-based routing, called by the hooks of ifupdown", files=(_UP, _DOWN),
+                path=PACKAGED, role="Source-based routing, called by the hooks of ifupdown", files=(PACKAGED,),
+                placement=Placement.VENDOR,
             ),
             mode=0o755,
             why="the plan as ip commands",
         )
     ]  # fmt: skip
-    for path, event in ((_UP, "up"), (_DOWN, "down")):
+    for path, event in _VENDOR_HOOKS:
         text = templating.render(
-            "ifupdown/vendor_hook.sh.j2", host=host, role=_role(event), script=_VENDOR_SCRIPT, event=event
+            "ifupdown/vendor_hook.sh.j2", host=host, role=_role(event), script=PACKAGED, event=event
         )
         files.append(RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=_role(event), config=True))
     return tuple(files)
 
 
-def _lease_hooks(state: KernelState, host: Host, script: str) -> tuple[RenderedFile, ...]:
+def _lease_hooks(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
     """Small callers for what gives an interface other addresses while it stays up: ifupdown tells nothing of that."""
     moving = [each.uplink for each in state.uplinks if shell.moves(state, each.uplink)]
     hooks = [hook for hook in _LEASE_HOOKS if any((uplink.gateway is None) is hook.is_ppp for uplink in moving)]
-    return tuple(hook.rendered(host, script) for hook in hooks)
+    return tuple(hook.rendered(host, placement) for hook in hooks)
 
 
 def activation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend

@@ -35,12 +35,13 @@ _FOLDERS = {Placement.ADMIN: "/etc/systemd/network", Placement.VENDOR: "/usr/lib
 _DROPIN = "50-asymgen.conf"
 
 MARK = PurePosixPath(f"/etc/systemd/network/*.network.d/{_DROPIN}")
+PACKAGED = ""
 
 OLDEST = 236
 """The first version with IncomingInterface=; [RoutingPolicyRule] itself is one older."""
 
 # The versions that brought each key. An unknown version counts as having all but the newest, goto.
-_SUPPRESS_PREFIXLENGTH, _SUPPRESS_GROUP, _RULE_TYPE, _GOTO = 245, 250, 248, 257
+SUPPRESS_PREFIXLENGTH, SUPPRESS_GROUP, RULE_TYPE, GOTO = 245, 250, 248, 257
 _RELOAD, _LEASED_GATEWAY = 244, 247
 
 
@@ -58,10 +59,10 @@ def _has(host: Host, since: int, *, unknown: bool = True) -> bool:
 def capabilities(host: Host) -> Capabilities:
     """What networkd's keys can express: rules are always ``proto static`` and keep no order in a priority."""
     return Capabilities(
-        suppress_prefixlength=_has(host, _SUPPRESS_PREFIXLENGTH),
-        suppress_ifgroup=_has(host, _SUPPRESS_GROUP),
-        goto=_has(host, _GOTO, unknown=False),
-        error_rules=_has(host, _RULE_TYPE),
+        suppress_prefixlength=_has(host, SUPPRESS_PREFIXLENGTH),
+        suppress_ifgroup=_has(host, SUPPRESS_GROUP),
+        goto=_has(host, GOTO, unknown=False),
+        error_rules=_has(host, RULE_TYPE),
         rule_protocol=False,
         ordered=False,
         follows=_has(host, _LEASED_GATEWAY),
@@ -102,9 +103,10 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
 def _dropin(state: KernelState, host: Host, placement: Placement, *, interface: str) -> RenderedFile:
     winner = _winning_name(host, interface)
     group = next((member.group for member in state.groups if member.interface == interface), None)
+    vendor = placement is Placement.VENDOR
     own = [each for each in state.uplinks if each.uplink.interface == interface]
     text = templating.render(
-        "networkd/dropin.conf.j2", host=host, interface=interface, winner=winner, group=group,
+        "networkd/dropin.conf.j2", host=host, interface=interface, winner=winner, group=group, vendor=vendor,
         sections=tuple(section for each in own for section in sections(each, follows=_follows(host, each))),
     )  # fmt: skip
     path = PurePosixPath(_FOLDERS[placement], f"{winner}.d", _DROPIN)

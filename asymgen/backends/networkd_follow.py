@@ -14,11 +14,12 @@ from asymgen.backends import shell
 from asymgen.model import Family, Host, KernelState, Placement, RenderedFile
 
 _SCRIPTS = {Placement.ADMIN: "/usr/local/lib/asymgen/follow-networkd",
-            Placement.VENDOR: "/usr/lib/asymgen/follow-networkd"}  # fmt: skip
+            Placement.VENDOR: "/usr/libexec/asymgen/follow-networkd"}  # fmt: skip
 _UNITS = {Placement.ADMIN: "/etc/systemd/system", Placement.VENDOR: "/usr/lib/systemd/system"}
 _RUN = "/run/systemd/network"
 
 SCRIPT = _SCRIPTS[Placement.ADMIN]
+PACKAGED = _SCRIPTS[Placement.VENDOR]
 UNIT = "asymgen-follow.path"
 FORGET = f"rm -f {_RUN}/*.network.d/51-asymgen-ipv[46].conf"
 """What takes away what the script wrote, for sh."""
@@ -43,15 +44,19 @@ def follow_files(
     text = shell.script(
         "networkd/follow.sh.j2", state, host,
         path=script, role=role, files=(script, *unit_files), dropins=_dropins(state, winners), skips_temporary=True,
-        keeps_gateways=True,  # networkd itself knows the gateway of a lease
+        placement=placement, keeps_gateways=True,  # networkd itself knows the gateway of a lease
     )  # fmt: skip
     return (
         RenderedFile(PurePosixPath(script), text, 0o755, role),
         *(
-            RenderedFile(PurePosixPath(path), templating.render(template, host=host, script=script), 0o644, why)
+            _unit_file(path, template, why, host=host, script=script, vendor=placement is Placement.VENDOR)
             for path, (template, why) in unit_files.items()
         ),
     )
+
+
+def _unit_file(path: str, template: str, why: str, **values: object) -> RenderedFile:
+    return RenderedFile(PurePosixPath(path), templating.render(template, **values), 0o644, why)
 
 
 def _dropins(state: KernelState, winners: Mapping[str, str]) -> dict[tuple[str, Family], str]:

@@ -23,6 +23,7 @@ SCRIPT = {
 _VENDOR_SINCE = (1, 20)
 
 MARK = PurePosixPath(SCRIPT[Placement.ADMIN])
+PACKAGED = SCRIPT[Placement.VENDOR]
 
 
 def capabilities(host: Host) -> Capabilities:
@@ -53,9 +54,11 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
             hint="use detect --write on that host; in /usr/lib they are read since 1.20",
         )
     role = "Source-based routing for NetworkManager: a dispatcher script"
-    text = shell.script("networkmanager/dispatcher.sh.j2", state, host, path=path, role=role, files=(path,))
+    text = shell.script(
+        "networkmanager/dispatcher.sh.j2", state, host, path=path, role=role, files=(path,), placement=placement
+    )
     script = RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=role)
-    return (script, *shared_files.networkd_tolerance(host), *shared_files.render(state, host, placement))
+    return (script, *shared_files.networkd_tolerance(host, placement), *shared_files.render(state, host, placement))
 
 
 def activation(host: Host) -> tuple[Command, ...]:

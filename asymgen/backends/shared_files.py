@@ -17,16 +17,19 @@ from asymgen.model import PROTOCOL, Host, KernelState, Placement, RenderedFile
 
 def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
     """rt_tables.d, rt_protos.d and, where there are settings, sysctl.d; the watcher where jumps must follow."""
-    return (*_names(state, host), *_sysctls(state, host, placement), *watcher.render(state, host, placement))
+    return (*_names(state, host, placement), *_sysctls(state, host, placement), *watcher.render(state, host, placement))
 
 
-def _names(state: KernelState, host: Host) -> tuple[RenderedFile, ...]:
-    # /usr/lib/iproute2/rt_tables.d is read since iproute2 6.5 only: /etc for both placements.
-    tables = templating.render("shared/rt_tables.conf.j2", host=host, names=table_names(state))
-    protocol = templating.render("shared/rt_protos.conf.j2", host=host, protocol=PROTOCOL)
+def _names(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
+    # /usr/lib/iproute2/rt_tables.d is read since iproute2 6.5 only: /etc for both placements. A package has names of
+    # its own in /etc: dpkg would ask a person about a file that --write left there, and fail where nobody answers.
+    vendor = placement is Placement.VENDOR
+    name = "asymgen-config.conf" if vendor else "asymgen.conf"
+    tables = templating.render("shared/rt_tables.conf.j2", host=host, names=table_names(state), vendor=vendor)
+    protocol = templating.render("shared/rt_protos.conf.j2", host=host, protocol=PROTOCOL, vendor=vendor)
     return (
-        _config("/etc/iproute2/rt_tables.d/asymgen.conf", tables, "names of the routing tables, for people"),
-        _config("/etc/iproute2/rt_protos.d/asymgen.conf", protocol, "name of the protocol number, for people"),
+        _config(f"/etc/iproute2/rt_tables.d/{name}", tables, "names of the routing tables, for people"),
+        _config(f"/etc/iproute2/rt_protos.d/{name}", protocol, "name of the protocol number, for people"),
     )
 
 
@@ -52,14 +55,14 @@ def _sysctls(state: KernelState, host: Host, placement: Placement) -> tuple[Rend
         if re.search(r"[=*?\[\]\s]", sysctl.key):
             hint = "rename the interface, or leave it out with --exclude"
             raise UnsupportedError(f"sysctl.d cannot carry the key {sysctl.key!r}", hint=hint)
-    text = templating.render("shared/sysctl.conf.j2", host=host, sysctls=state.sysctls)
     vendor = placement is Placement.VENDOR
+    text = templating.render("shared/sysctl.conf.j2", host=host, sysctls=state.sysctls, vendor=vendor)
     path = "/usr/lib/sysctl.d/60-asymgen.conf" if vendor else "/etc/sysctl.d/60-asymgen.conf"
     why = "kernel settings of the uplinks, also at boot"
     return (RenderedFile(path=PurePosixPath(path), text=text, mode=0o644, why=why, config=not vendor),)
 
 
-def networkd_tolerance(host: Host) -> tuple[RenderedFile, ...]:
+def networkd_tolerance(host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
     """For hooks on a host where systemd-networkd runs: it must leave rules and routes of others alone.
 
     It removes foreign rules since 248 (and 247-stable), and can be told not to since 249.
@@ -75,6 +78,8 @@ def networkd_tolerance(host: Host) -> tuple[RenderedFile, ...]:
             f"systemd-networkd {version} runs and removes the rules of others, with no setting against it",
             hint="upgrade systemd to 249 or later, or stop systemd-networkd",
         )
-    text = templating.render("shared/networkd.conf.j2", host=host)
-    path = "/etc/systemd/networkd.conf.d/50-asymgen.conf"
-    return (_config(path, text, "systemd-networkd leaves rules and routes of others alone"),)
+    vendor = placement is Placement.VENDOR
+    text = templating.render("shared/networkd.conf.j2", host=host, vendor=vendor)
+    path = PurePosixPath("/usr/lib" if vendor else "/etc", "systemd/networkd.conf.d/50-asymgen.conf")
+    why = "systemd-networkd leaves rules and routes of others alone"
+    return (RenderedFile(path=path, text=text, mode=0o644, why=why, config=not vendor),)

@@ -51,7 +51,7 @@ class Settings:
 
 WATCHER = {
     Placement.ADMIN: "/usr/local/lib/asymgen/asymgen-watch",
-    Placement.VENDOR: "/usr/lib/asymgen/asymgen-watch",
+    Placement.VENDOR: "/usr/libexec/asymgen/asymgen-watch",
 }
 """Where the script of watcher.py lies: those of the backends start and stop it."""
 
@@ -107,14 +107,27 @@ def _via(uplink: Uplink) -> str:
     return f"via {other}{uplink.gateway} "
 
 
-def _questions(uplink: Uplink) -> Iterable[str]:
+@dataclass(frozen=True)
+class Question:
+    """What the kernel must say of the way from ``source`` to a distant host."""
+
+    family: Family
+    destination: str
+    source: str
+    answer: str
+
+
+def questions(uplink: Uplink) -> Iterable[Question]:
     """What ``check`` asks: each lasting address, with the answer that is right."""
     for each in uplink.addresses:
         if not (each.temporary or each.tentative or each.deprecated or each.expired):
-            yield (
-                f"ip -{uplink.family:d} route get {_DISTANT[uplink.family]} from {each.address}"
-                f"  # must say: {_via(uplink)}dev {uplink.interface}"
-            )
+            answer = f"{_via(uplink)}dev {uplink.interface}"
+            yield Question(uplink.family, _DISTANT[uplink.family], str(each.address), answer)
+
+
+def _question_commands(uplink: Uplink) -> Iterable[str]:
+    for each in questions(uplink):
+        yield f"ip -{each.family:d} route get {each.destination} from {each.source}  # must say: {each.answer}"
 
 
 def moves(state: KernelState, uplink: Uplink) -> bool:
@@ -155,7 +168,7 @@ def _section(state: UplinkState, *, protocol: bool, moving: bool, keeps_gateway:
         commands=(
             *(f"{version} route replace {' '.join(route_words(route))}" for route in state.routes),
             *(f"{version} rule add {' '.join(rule_words(rule, protocol=protocol))}" for rule in state.rules),
-            *_questions(uplink),
+            *_question_commands(uplink),
         ),
         moving=_moving(uplink, keeps_gateway=keeps_gateway) if moving else "",
     )
@@ -182,6 +195,7 @@ def script(
     path: str,
     role: str,
     files: tuple[str, ...],
+    placement: Placement = Placement.ADMIN,
     keeps_gateways: bool = False,
     **values: object,
 ) -> str:
@@ -207,11 +221,12 @@ def script(
         settings=settings(state),
         groups=tuple(dict.fromkeys(member.group for member in state.groups)),
         watchers=tuple(WATCHER.values()),
+        vendor=placement is Placement.VENDOR,
         **values,
     )
 
 
-def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str, ...]) -> str:
+def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str, ...], placement: Placement) -> str:
     """The script of asymgen-watch, which places jumps by the same functions as the scripts with a plan."""
     refuse_names(state)
     return templating.render(
@@ -222,4 +237,5 @@ def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str,
         files=files,
         protocol=PROTOCOL,
         rule_protocol=capabilities(host).rule_protocol,
+        vendor=placement is Placement.VENDOR,
     )

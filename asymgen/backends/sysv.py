@@ -13,17 +13,18 @@ from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelSta
 
 NAME = "sysv"
 
-_INIT = "/etc/init.d/asymgen"
+_INIT = {Placement.ADMIN: "/etc/init.d/asymgen", Placement.VENDOR: "/etc/init.d/asymgen-config"}
 _UNIT = {
     Placement.ADMIN: "/etc/systemd/system/asymgen.service",
-    Placement.VENDOR: "/usr/lib/systemd/system/asymgen.service",
+    Placement.VENDOR: "/usr/lib/systemd/system/asymgen-config.service",
 }
-_SCRIPT = {Placement.ADMIN: "/usr/local/lib/asymgen/routing", Placement.VENDOR: "/usr/lib/asymgen/routing"}
+_SCRIPT = {Placement.ADMIN: "/usr/local/lib/asymgen/routing", Placement.VENDOR: "/usr/libexec/asymgen/routing"}
 # A file where systemctl enable would make a link: it comes with --root, and goes with the other files.
 _WANTED = "/etc/systemd/system/multi-user.target.d/50-asymgen.conf"
 _INITS_WITHOUT_RUNLEVELS = ("openrc", "runit", "busybox")
 
-MARK = PurePosixPath(_INIT)
+MARK = PurePosixPath(_INIT[Placement.ADMIN])
+PACKAGED = _SCRIPT[Placement.VENDOR]
 
 
 def capabilities(host: Host) -> Capabilities:
@@ -48,14 +49,14 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
         _routing_script(state, host, placement),
         _unit(host, placement),
         *_wanted(host, placement),
-        *shared_files.networkd_tolerance(host),
+        *shared_files.networkd_tolerance(host, placement),
         *shared_files.render(state, host, placement),
     )
 
 
 def _own_files(placement: Placement) -> tuple[str, ...]:
     wanted = () if placement is Placement.VENDOR else (_WANTED,)
-    return (_INIT, _SCRIPT[placement], _UNIT[placement], *wanted)
+    return (_INIT[placement], _SCRIPT[placement], _UNIT[placement], *wanted)
 
 
 def _init_script(state: KernelState, host: Host, placement: Placement) -> RenderedFile:
@@ -63,20 +64,25 @@ def _init_script(state: KernelState, host: Host, placement: Placement) -> Render
     role = "Source-based routing, as a SysV service"
     text = shell.script(
         "sysv/init.sh.j2", state, host,
-        path=_INIT, role=role, files=_own_files(placement), counterpart=_SCRIPT[placement] if vendor else "",
+        path=_INIT[placement], role=role, files=_own_files(placement), placement=placement,
+        counterpart=_SCRIPT[placement] if vendor else "",
     )  # fmt: skip
-    return RenderedFile(path=PurePosixPath(_INIT), text=text, mode=0o755, why=role, config=vendor)
+    return RenderedFile(path=PurePosixPath(_INIT[placement]), text=text, mode=0o755, why=role, config=vendor)
 
 
 def _routing_script(state: KernelState, host: Host, placement: Placement) -> RenderedFile:
     path = _SCRIPT[placement]
     role = "Source-based routing, called by asymgen.service"
-    text = shell.script("shell/routing.sh.j2", state, host, path=path, role=role, files=_own_files(placement))
+    text = shell.script(
+        "shell/routing.sh.j2", state, host, path=path, role=role, files=_own_files(placement), placement=placement
+    )
     return RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=role)
 
 
 def _unit(host: Host, placement: Placement) -> RenderedFile:
-    text = templating.render("sysv/asymgen.service.j2", host=host, script=_SCRIPT[placement])
+    text = templating.render(
+        "sysv/asymgen.service.j2", host=host, script=_SCRIPT[placement], vendor=placement is Placement.VENDOR
+    )
     why = "the same service for systemd, which dropped SysV scripts in 260"
     return RenderedFile(path=PurePosixPath(_UNIT[placement]), text=text, mode=0o644, why=why)
 
@@ -101,7 +107,7 @@ def activation(host: Host) -> tuple[Command, ...]:
         )
     return (
         Command(_runlevels(host, enable=True), "start it at every boot"),
-        Command((_INIT, "start"), "put rules and routes into the kernel"),
+        Command((str(MARK), "start"), "put rules and routes into the kernel"),
     )
 
 
@@ -110,11 +116,11 @@ def deactivation(host: Host) -> tuple[Command, ...]:
     if host.managers.init == "systemd":
         return (
             # A start that failed halfway leaves a unit that is not active, so stop would do nothing.
-            Command((_INIT, "stop"), "take rules and routes out of the kernel"),
+            Command((str(MARK), "stop"), "take rules and routes out of the kernel"),
             Command(("systemctl", "disable", "--now", "asymgen.service"), "start it no more"),
         )
     return (
-        Command((_INIT, "stop"), "take rules and routes out of the kernel"),
+        Command((str(MARK), "stop"), "take rules and routes out of the kernel"),
         Command(_runlevels(host, enable=False), "start it no more"),
     )
 

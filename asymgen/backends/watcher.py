@@ -18,7 +18,7 @@ SCRIPT = shell.WATCHER
 _SERVICE = "asymgen-watch.service"
 _UNIT = {
     Placement.ADMIN: f"/etc/systemd/system/{_SERVICE}",
-    Placement.VENDOR: f"/usr/lib/systemd/system/{_SERVICE}",
+    Placement.VENDOR: "/usr/lib/systemd/system/asymgen-config-watch.service",
 }
 
 MARK = PurePosixPath(SCRIPT[Placement.ADMIN])
@@ -30,11 +30,13 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
         return ()
     path, unit = SCRIPT[placement], _UNIT[placement]
     has_unit = host.managers.init in ("systemd", "")
-    text = shell.watch_script(state, host, path=path, files=(path, unit) if has_unit else (path,))
+    text = shell.watch_script(state, host, path=path, files=(path, unit) if has_unit else (path,), placement=placement)
     why = f"keeps answers ahead of tunnels: {state.watch}"
     files = [RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=why)]
     if has_unit:
-        service = templating.render("watch/asymgen-watch.service.j2", host=host, script=path)
+        service = templating.render(
+            "watch/asymgen-watch.service.j2", host=host, script=path, vendor=placement is Placement.VENDOR
+        )
         files.append(RenderedFile(path=PurePosixPath(unit), text=service, mode=0o644, why="starts asymgen-watch"))
     return tuple(files)
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "revert": "Undo the last apply.",
     "verify": "Compare the kernel with the plan, and say what is wrong and what to do.",
     "explain": "Say which way a packet takes, rule by rule, and why.",
+    "package": "Build a .deb or .rpm of a host: its routing, guarded, checked and undone by itself.",
     "remove": "Take away exactly what detect --write wrote.",
 }
 DEFECT = 70

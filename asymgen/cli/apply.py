@@ -23,6 +23,7 @@ from asymgen.cli.detect import doubled_rules
 from asymgen.cli.inputs import Input, read_input
 from asymgen.cli.itself import itself, itself_argv
 from asymgen.cli.options import BACKEND, CHOICES, READER, add_options
+from asymgen.cli.packaged import refuse_packaged
 from asymgen.cli.reverting import ROOT, arm_hook, disarm_hook, finish_interrupted, put_back
 from asymgen.cli.verify import check_live
 from asymgen.commands_text import commands_script
@@ -134,6 +135,7 @@ def _run(parameters: dict[str, Any], story: Story, *, seconds: int, yes: bool, c
     snapshot = take_snapshot(Runner(), ROOT, reader=parameters.get("reader") or "auto")
     source = read_input({**parameters, "snapshot": None})
     detection = detect(source.host, source.choices, source.kept)
+    refuse_packaged(ROOT)
     changes = outcome.preview_of(source, detection, force=False)
     changes.refuse_conflicts()
     if not changes.pending and not _kernel_differs(source, detection):

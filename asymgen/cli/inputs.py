@@ -15,6 +15,7 @@ from asymgen.choices import check_against_host, merge_options, missing_interface
 from asymgen.cli.options import given_choices
 from asymgen.errors import InputError, UsageError
 from asymgen.model import Choices, Host, Kept
+from asymgen.packages.model import PLAN_PATH as PACKAGED_PLAN_PATH
 from asymgen.parse import load_snapshot, parse_host
 from asymgen.parse_text import read_texts
 from asymgen.planfile import PLAN_PATH, plan_file_name, read_kept
@@ -132,5 +133,7 @@ def _read_kept(host: Host, root: Path | None, plan_path: Path | None) -> tuple[K
         if root is None:
             return Kept(), ""
         path = root / PLAN_PATH.relative_to("/")
+        if not path.exists():  # a package keeps the plan elsewhere
+            path = root / PACKAGED_PLAN_PATH.relative_to("/")
     text = read_text(path)
     return (Kept(), "") if text is None else read_kept(text, host, str(path))

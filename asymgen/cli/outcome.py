@@ -8,6 +8,7 @@ from typing import Any
 from asymgen.backends.shell import capabilities
 from asymgen.changes import Changes, plan_changes
 from asymgen.cli.inputs import Input
+from asymgen.cli.packaged import refuse_packaged
 from asymgen.commands_text import ip_commands
 from asymgen.detection import Detection
 from asymgen.lowering import lower
@@ -30,6 +31,7 @@ def preview_of(source: Input, detection: Detection, *, force: bool) -> Changes:
 
 def write(source: Input, detection: Detection, *, root: Path, force: bool) -> Written:
     """Write the host's files below ``root``, and its plan where ``--plan`` wants it."""
+    refuse_packaged(root)
     # Below another root, this machine's policy has nothing to say.
     relabel = relabel_with(Runner()) if root == Path("/") else None
     written = write_files(root, _wanted(source, detection), force=force, relabel=relabel)

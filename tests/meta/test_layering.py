@@ -37,16 +37,19 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         "rivals",
     )),
     "detection": (("detection",), ("vocabulary", "planner", "planfile", "lowering", "diagnosis", "backends", "rivals")),
+    "packages": (("packages", "packages.*"), (
+        "vocabulary", "templating", "backends", "changes", "planfile", "detection",
+    )),
     "report": (("report",), ("vocabulary", "planner", "diagnosis", "detection", "changes")),
     "diagram": (("diagram", "diagram_*"), (
         "vocabulary", "words", "lookup", "planner", "lowering", "diagnosis", "templating", "report",
     )),
     "applied": (("applied", "boot_hook"), ("vocabulary", "words", "changes", "templating")),
-    "system": (("system", "system.*"), ("vocabulary", "words", "changes", "applied")),
+    "system": (("system", "system.*"), ("vocabulary", "words", "changes", "applied", "packages")),
     "cli": (("__main__", "cli", "cli.*"), (
         "vocabulary", "words", "parse", "lookup", "choices", "planner", "planfile", "lowering", "diagnosis",
         "templating", "backends", "changes", "leftovers", "snapshot_script", "detection", "rivals",
-        "report", "diagram", "system", "verify", "applied",
+        "report", "diagram", "system", "verify", "applied", "packages",
     )),
 }  # fmt: skip
 

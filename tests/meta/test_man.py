@@ -15,8 +15,10 @@ from tests.source_tree import ROOT
 PAGE = ROOT / "man" / "asymgen.8"
 SHARED = "INPUT AND CHOICES"
 TAKES_CHOICES = {"apply"}
-TAKES_INPUT = {"detect", "commands", "verify", "explain", "diagram"}
-COMMANDS = ("detect", "commands", "diagram", "snapshot", "apply", "confirm", "revert", "verify", "explain", "remove")
+TAKES_INPUT = {"detect", "commands", "verify", "explain", "diagram", "package"}
+COMMANDS = (
+    "detect", "commands", "diagram", "snapshot", "apply", "confirm", "revert", "verify", "explain", "package", "remove",
+)  # fmt: skip
 
 
 def group() -> click.Group:

@@ -30,6 +30,7 @@ WHEEL = {*PACKAGE, *(f"{INFO}/{name}" for name in METADATA), f"asymgen-{VERSION}
 SDIST_TOP = (
     ".ci/run", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile",
     "PKG-INFO", "README.md", "conftest.py", "man/asymgen.8", "pyproject.toml", "run", "setup.cfg", "setup.py",
+    "stdeb.cfg",
 )  # fmt: skip
 SDIST_WHOLE = ("bench", "changelog.d", "docs", "tests")
 EGG_INFO = (

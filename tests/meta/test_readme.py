@@ -72,7 +72,8 @@ def test_every_link_leads_somewhere() -> None:
 
 def test_every_option_named_exists() -> None:
     helps = "".join(
-        run_asymgen(name, "--help").stdout for name in ("detect", "commands", "diagram", "snapshot", "remove")
+        run_asymgen(name, "--help").stdout
+        for name in ("detect", "commands", "diagram", "snapshot", "package", "remove")
     )
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert {option for option in named if option not in helps} == set()

@@ -20,7 +20,7 @@ WITHOUT: dict[str, str] = {
     "protocol": "the number 97",
     "section.family": "a number of model.Family",
     "command": "ip(8) words inside a quoted here-document: shell.refuse_names() and iproute2.py see to them",
-    "line": "quoted word by word in commands_text.py",
+    "line": "quoted word by word in commands_text.py; of a spec's %files: names.check_path() refuses what needs quotes",
     "event": "up or down, from ifupdown.py",
     "number": "the number of a table",
     "name": "shared_files.table_names() leaves [A-Za-z0-9._-] alone",
@@ -44,6 +44,11 @@ WITHOUT: dict[str, str] = {
     "each.priorities.first": "a number",
     "each.priorities.last": "a number",
     "each.table": "a number",
+    'guard.macs | join(" | ")': "contents.guard_of() lets hexadecimal digits and colons through, nothing else",
+    "question.family": "a number of model.Family",
+    "unit": "the name of one of our own units",
+    "installed_size": "a number",
+    "date": "documents.py makes it of a number",
 }
 CONSTANT_TEMPLATES = {"snapshot/snapshot.sh.j2": "made of constants of snapshot_script.py: it knows no host"}
 """Templates in which nothing comes from a host."""

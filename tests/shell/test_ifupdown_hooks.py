@@ -102,17 +102,21 @@ def test_failure_is_said_and_aborts_nothing(host: Lab) -> None:
 
 
 def test_packaged_hooks(host: Lab) -> None:
-    """In a package the hooks are small and call the script in /usr/lib; without it they do nothing."""
+    """In a package the hooks are small and call a script in /usr/libexec; without it, or elsewhere, nothing is done."""
     root = host.write(kernel_state(TWO_SUBNETS), backend="ifupdown", placement=Placement.VENDOR)
+    up = f"{UP}-config"
     before = host.dump()
-    assert _event(host, UP, "eth1", **IFUPDOWN) == ""
+    assert _event(host, up, "eth1", **IFUPDOWN) == ""
     assert host.dump() == before
-    # As on the host, /usr/lib/asymgen is there: bound in a mount namespace of its own.
+    # As on the host, /usr/libexec/asymgen is there: bound in a mount namespace of its own.
     inside = (
-        f"mount -t tmpfs none /mnt && mkdir -p /mnt/upper /mnt/work {root}/usr/lib"
-        f" && mount -t overlay -o lowerdir=/usr/lib,upperdir=/mnt/upper,workdir=/mnt/work none /usr/lib"
-        f" && cp -r {root}/usr/lib/asymgen /usr/lib/ && IFACE=eth1 {root}/{UP} && {root}/{UP} status"
+        f"mount -t tmpfs none /mnt && mkdir -p /mnt/upper /mnt/work /usr/libexec"
+        f" && mount -t overlay -o lowerdir=/usr/libexec,upperdir=/mnt/upper,workdir=/mnt/work none /usr/libexec"
+        f" && cp -r {root}/usr/libexec/asymgen /usr/libexec/"
+        f' && IFACE=eth1 ASYMGEN_THIS_HOST=false {root}/{up} 2>/dev/null && [ -z "$(ip rule show | grep proto.97)" ]'
+        f" && IFACE=eth1 {root}/{up} && {root}/{up} status"
     )
-    result = host.namespace.run("unshare", "--mount", *host.environment(), "sh", "-c", inside, check=False)
+    argv = ("unshare", "--mount", *host.environment(ASYMGEN_THIS_HOST="true"), "sh", "-c", inside)
+    result = host.namespace.run(*argv, check=False)
     assert result.returncode == 3  # status: eth0 had no event yet
     assert (len(host.rules(4)), len(host.rules(6))) == (3, 3)

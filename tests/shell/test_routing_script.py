@@ -425,10 +425,10 @@ def test_scripts_of_unit_and_package_do_the_same(host: Lab) -> None:
 
 
 def test_packaged_init_script_is_inert_after_removal(host: Lab) -> None:
-    """dpkg -r leaves /etc/init.d/asymgen behind; its counterpart in /usr/lib is gone."""
+    """dpkg -r leaves /etc/init.d/asymgen-config behind; its counterpart in /usr/libexec is gone."""
     before = host.dump()
     host.write(EXTRAS, placement=Placement.VENDOR)
-    result = host.run("start")
+    result = host.run("start", script="etc/init.d/asymgen-config")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert host.dump() == before
 

@@ -63,13 +63,13 @@ def _scripts() -> dict[str, str]:
 SCRIPTS = _scripts()
 # The linters take seconds for each: one of each kind, with the plan that has most in it.
 LINTED = (
-    "extras-sysv-vendor-3:/etc/init.d/asymgen", "extras-ifupdown-admin-6:/etc/network/if-up.d/asymgen",
-    "extras-ifupdown-vendor-6:/usr/lib/asymgen/routing-ifupdown",
-    "extras-ifupdown-vendor-6:/etc/network/if-up.d/asymgen",
+    "extras-sysv-vendor-3:/etc/init.d/asymgen-config", "extras-ifupdown-admin-6:/etc/network/if-up.d/asymgen",
+    "extras-ifupdown-vendor-6:/usr/libexec/asymgen/routing-ifupdown",
+    "extras-ifupdown-vendor-6:/etc/network/if-up.d/asymgen-config",
     "extras-networkmanager-admin-6:/etc/NetworkManager/dispatcher.d/50-asymgen",
     "moving-sysv-admin-6:/etc/init.d/asymgen",
-    "watched-sysv-vendor-3:/etc/init.d/asymgen", "watched-sysv-admin-6:/usr/local/lib/asymgen/asymgen-watch",
-    "hostile-networkd-vendor:/usr/lib/asymgen/follow-networkd",
+    "watched-sysv-vendor-3:/etc/init.d/asymgen-config", "watched-sysv-admin-6:/usr/local/lib/asymgen/asymgen-watch",
+    "hostile-networkd-vendor:/usr/libexec/asymgen/follow-networkd",
     "extras-commands-False-False", "extras-commands-True-True",
 )  # fmt: skip
 
@@ -132,7 +132,7 @@ def test_old_kernels_get_each_rule_once() -> None:
 def test_no_file_name_of_a_hook_has_a_dot() -> None:
     """run-parts skips names with a dot."""
     hooks = [file.path for _, file in _rendered() if str(file.path).startswith("/etc/network/")]
-    assert {path.name for path in hooks} == {"asymgen"}
+    assert {path.name for path in hooks} == {"asymgen", "asymgen-config"}
 
 
 def _echo(folder: Path, state: KernelState, shell: tuple[str, ...]) -> tuple[int, list[str]]:

@@ -108,7 +108,8 @@ def test_files_and_their_places(backend: str) -> None:
     own = {
         ("ifupdown", Placement.ADMIN): {"/etc/network/if-up.d/asymgen", "/etc/network/if-post-down.d/asymgen"},
         ("ifupdown", Placement.VENDOR): {
-            "/etc/network/if-up.d/asymgen", "/etc/network/if-post-down.d/asymgen", "/usr/lib/asymgen/routing-ifupdown",
+            "/etc/network/if-up.d/asymgen-config", "/etc/network/if-post-down.d/asymgen-config",
+            "/usr/libexec/asymgen/routing-ifupdown",
         },
         ("networkmanager", Placement.ADMIN): {"/etc/NetworkManager/dispatcher.d/50-asymgen"},
         ("networkmanager", Placement.VENDOR): {"/usr/lib/NetworkManager/dispatcher.d/50-asymgen"},
@@ -117,18 +118,21 @@ def test_files_and_their_places(backend: str) -> None:
             "/etc/systemd/system/multi-user.target.d/50-asymgen.conf",
         },
         ("sysv", Placement.VENDOR): {
-            "/etc/init.d/asymgen", "/usr/lib/systemd/system/asymgen.service", "/usr/lib/asymgen/routing",
+            "/etc/init.d/asymgen-config", "/usr/lib/systemd/system/asymgen-config.service",
+            "/usr/libexec/asymgen/routing",
         },
     }  # fmt: skip
-    shared = {"/etc/iproute2/rt_tables.d/asymgen.conf", "/etc/iproute2/rt_protos.d/asymgen.conf"}
     sysctl = {Placement.ADMIN: "/etc/sysctl.d/60-asymgen.conf", Placement.VENDOR: "/usr/lib/sysctl.d/60-asymgen.conf"}
     for placement in Placement:
+        name = "asymgen.conf" if placement is Placement.ADMIN else "asymgen-config.conf"
+        shared = {f"/etc/iproute2/rt_tables.d/{name}", f"/etc/iproute2/rt_protos.d/{name}"}
         files = BACKENDS[backend].render(STATE, HOST, placement)
         assert {str(file.path) for file in files} == own[backend, placement] | shared | {sysctl[placement]}
         for file in files:
             assert file.mode == (0o755 if file.text.startswith("#!") else 0o644)
             assert "web1" in file.text
-            assert "asymgen remove" in file.text or file.path.match("/etc/network/*/asymgen")
+            undo = "asymgen remove" if placement is Placement.ADMIN else "emove the package"
+            assert undo in file.text or file.path.match("/etc/network/*/asymgen-config")
             assert file.why
 
 
@@ -185,7 +189,7 @@ def test_networkd_that_cannot_be_told_is_refused(version: str) -> None:
 @pytest.mark.parametrize("running, version", [(frozenset(), "252"), (frozenset({"networkd"}), "241")])
 def test_networkd_that_does_no_harm(running: frozenset[str], version: str) -> None:
     host = replace(HOST, managers=Managers(installed={"networkd": version}, running=running))
-    assert shared_files.networkd_tolerance(host) == ()
+    assert shared_files.networkd_tolerance(host, Placement.ADMIN) == ()
 
 
 def test_activation_is_safe_over_ssh_and_undone() -> None:
@@ -236,8 +240,10 @@ def test_hooks_of_clients_only_where_addresses_move() -> None:
     assert set(_lease_hooks(_moving(dynamic=True))) == dhcp
     assert set(_lease_hooks(_moving(gateway=None))) == {"/etc/ppp/ip-up.d/0asymgen", "/etc/ppp/ip-down.d/0asymgen"}
     packaged = _lease_hooks(_moving(dynamic=True), Placement.VENDOR)
-    assert all("[ -x /usr/lib/asymgen/routing-ifupdown ]" in file.text for file in packaged.values())
-    assert {path for path, file in packaged.items() if file.config} == {"/etc/dhcp/dhclient-exit-hooks.d/asymgen"}
+    assert all("[ -x /usr/libexec/asymgen/routing-ifupdown ]" in file.text for file in packaged.values())
+    assert {path for path, file in packaged.items() if file.config} == {
+        "/etc/dhcp/dhclient-exit-hooks.d/asymgen-config"
+    }
 
 
 def test_two_gateways_of_one_interface_are_not_followed() -> None:

@@ -164,9 +164,9 @@ def test_unit_where_systemd_may_be(init: str, *, has_unit: bool) -> None:
 def test_in_a_package_all_of_it_goes_with_the_package() -> None:
     files = watcher.render(watched(kernel_state(TWO_SUBNETS)), HOST, Placement.VENDOR)
     assert [str(file.path) for file in files] == [
-        "/usr/lib/asymgen/asymgen-watch", "/usr/lib/systemd/system/asymgen-watch.service",
+        "/usr/libexec/asymgen/asymgen-watch", "/usr/lib/systemd/system/asymgen-config-watch.service",
     ]  # fmt: skip
-    assert "ExecStart=/usr/lib/asymgen/asymgen-watch run\n" in files[1].text
+    assert "ExecStart=/usr/libexec/asymgen/asymgen-watch run\n" in files[1].text
 
 
 def test_one_watcher_for_a_host_of_two_backends() -> None:

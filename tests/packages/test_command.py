@@ -1,0 +1,130 @@
+"""``asymgen package`` as a command: many hosts, one that fails, versions that follow each other, what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.case_files import DIRECTORY
+from tests.command_line import TREE, asymgen
+from tests.packages.built import DATE, MAINTAINER, of_case, unpacked
+
+CASES = ("two-subnets", "dual-stack-static", "three-providers")
+
+
+def run(*arguments: object, output: Path, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+    output.mkdir(exist_ok=True)
+    argv = ("package", "--maintainer", MAINTAINER, "-o", str(output), *map(str, arguments))
+    done = asymgen(*argv, environment={"SOURCE_DATE_EPOCH": DATE, **(environment or {})})
+    return done.returncode, done.stdout, done.stderr
+
+
+def snapshots(*cases: str) -> list[str]:
+    return [word for case in cases for word in ("--snapshot", str(DIRECTORY / case / "snapshot.json"))]
+
+
+def test_many_hosts_are_as_one_by_one(tmp_path: Path) -> None:
+    code, said, _ = run(*snapshots(*CASES), output=tmp_path / "all")
+    assert code == 0
+    assert said.count("_all.deb") == len(CASES)
+    for case in CASES:
+        code, _, error = run(*snapshots(case), output=tmp_path / "one")
+        assert code == 0, error
+    made = {path.name: path.read_bytes() for path in (tmp_path / "all").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()}
+    assert len(made) == len(CASES)
+
+
+def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    hosts = (*snapshots("two-subnets"), "--snapshot", broken, *snapshots("one-uplink", "three-providers"))
+    code, said, error = run(*hosts, output=tmp_path / "out")
+    assert code == 5
+    assert "2 of 4 hosts have no package" in error
+    assert str(broken) in error
+    assert "nothing to do" in said
+    assert len(list((tmp_path / "out").glob("*.deb"))) == 2
+
+
+def test_two_hosts_of_one_name_stop_before_anything_is_built(tmp_path: Path) -> None:
+    found = json.loads((DIRECTORY / "two-subnets/snapshot.json").read_text())
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**found, "hostname": found["hostname"].upper() + "_"}))
+    code, _, error = run(*snapshots("two-subnets"), "--snapshot", other, output=tmp_path / "out")
+    assert code == 2
+    assert "would both be asymgen-config-two-subnets" in error
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_numbers_stay_and_versions_must_differ(tmp_path: Path) -> None:
+    first = of_case("two-subnets", "sysv", tmp_path / "1", "--version", "1", "--table-base", "40")
+    for place in (first.deb, first.rpm, unpacked(first.deb, tmp_path / "tree")):
+        made = of_case("two-subnets", "sysv", tmp_path / f"2{place.suffix}", "--version", "2", "--previous", str(place))
+        plan = unpacked(made.deb, tmp_path / f"x{place.suffix}") / "usr/share/asymgen/plan.json"
+        assert [each["table"] for each in json.loads(plan.read_text())["numbers"]] == [40, 41]
+    code, _, error = run(*snapshots("two-subnets"), "--version", "1", "--previous", first.deb, output=tmp_path / "3")
+    assert (code, "has the version 1 as well" in error) == (2, True)
+    code, _, error = run(*snapshots("three-providers"), "--previous", first.deb, output=tmp_path / "3")
+    assert (code, "is of asymgen-config-two-subnets" in error) == (2, True)
+
+
+def test_groups_of_a_lost_uplink_are_set_back(tmp_path: Path) -> None:
+    first = of_case("three-providers", "sysv", tmp_path / "1", "--version", "1")
+    gone = "eth2"
+    manifest = unpacked(first.deb, tmp_path / "x") / "usr/share/asymgen/manifest.json"
+    assert gone in json.loads(manifest.read_text())["groups"]
+    options = ("--version", "2", "--previous", str(first.deb), "--exclude", gone)
+    made = of_case("three-providers", "sysv", tmp_path / "2", *options)
+    script = (unpacked(made.deb, tmp_path / "y") / "DEBIAN/postinst").read_text()
+    assert f"    reset_group {gone} 97" in script
+    assert f"    reset_group {gone} 97" not in (tmp_path / "x/DEBIAN/postinst").read_text().partition("withdraw()")[0]
+
+
+def test_a_missing_builder_says_what_to_install(tmp_path: Path) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    code = "import asymgen.system.commands as c; c._SYSTEM_FOLDERS = (); from asymgen.cli import main; main()"
+    environment = {**os.environ, "PATH": str(folder)}
+    argv = [sys.executable, "-c", code, "package", *snapshots("two-subnets"), "-o", str(tmp_path), "--format", "rpm"]
+    result = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 3
+    assert "rpmbuild" in result.stderr
+    assert "apt install rpm" in result.stderr
+    for name in ("dpkg-deb", "rpmbuild"):
+        (folder / name).symlink_to("/bin/true")
+    argv[-2:] = ["--format", "deb", "--sign", "KEY"]
+    result = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, "debsigs" in result.stderr) == (3, True)
+
+
+def test_writing_beside_a_package_is_refused(tmp_path: Path) -> None:
+    root = unpacked(of_case("two-subnets", "ifupdown", tmp_path / "1").deb, tmp_path / "root")
+    before = sorted(root.rglob("*"))
+    done = asymgen("detect", *snapshots("two-subnets"), "--root", str(root), "--write")
+    assert done.returncode == 4
+    assert "asymgen-config-two-subnets configures this host" in done.stderr
+    assert sorted(root.rglob("*")) == before
+
+
+def test_the_plan_of_a_package_counts_on_the_host(tmp_path: Path) -> None:
+    root = unpacked(of_case("two-subnets", "ifupdown", tmp_path / "1", "--table-base", "40").deb, tmp_path / "root")
+    done = asymgen("detect", *snapshots("two-subnets"), "--root", str(root), "--format", "json")
+    assert {each["table"] for each in json.loads(done.stdout)["uplinks"]} == {40, 41}
+
+
+def test_readme_shows_what_it_prints(tmp_path: Path) -> None:
+    readme = (TREE / "README.md").read_text(encoding="utf-8")
+    found = re.search(
+        r"^(asymgen package .*)\n```\n\n<!-- output: package -->\n```text\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL
+    )
+    assert found is not None
+    argv = [str(TREE / word) if word.startswith("tests/") else word for word in found[1].split()[1:]]
+    environment = {**os.environ, "PYTHONPATH": str(TREE), "SOURCE_DATE_EPOCH": DATE}
+    done = subprocess.run([sys.executable, "-m", "asymgen", *argv], cwd=tmp_path, env=environment, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.stdout == found[2]

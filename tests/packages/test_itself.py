@@ -1,0 +1,125 @@
+"""asymgen's own packages, built as a person builds them: by debian/, stdeb and rpm/asymgen.spec; and run from there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import asymgen
+from tests.case_files import DIRECTORY
+from tests.lab.roots import System, root_of
+from tests.packages.built import output_of, unpacked
+from tests.source_tree import ROOT
+
+SNAPSHOT = DIRECTORY / "two-subnets" / "snapshot.json"
+SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+PYTHON = ("python3-click", "python3-jinja2", "python3-netifaces")
+SUITES = ("bookworm", "trixie") if os.environ.get("ASYMGEN_LAB") == "all" else ()
+"""Systems that only ``make lab`` makes."""
+TOOLS = ("dh", "pybuild", "rpmbuild", "lintian")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(any(shutil.which(tool) is None for tool in TOOLS), reason=f"needs {', '.join(TOOLS)}"),
+]
+
+
+@pytest.fixture(scope="module", params=("deb", "deb-snapshot", "rpm"))
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package that ``make TARGET`` puts into dist/, built from a copy of the tree."""
+    copy = tmp_path_factory.mktemp(request.param) / "tree"
+    names = output_of("git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard").splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    environment = {"PATH": SYSTEM_PATH, "HOME": str(copy.parent), "LC_ALL": "C.UTF-8"}
+    argv = ["make", request.param, f"TRACKED=printf '%s\\n' {' '.join(_top(copy))}"]
+    done = subprocess.run(argv, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    [path] = [path for path in (copy / "dist").iterdir() if path.suffix in (".deb", ".rpm")]
+    return path
+
+
+def _top(copy: Path) -> list[str]:
+    return [path.name for path in copy.iterdir() if path.name not in ("build", "dist")]
+
+
+def _payload_runs(made: Path, tmp_path: Path) -> None:
+    root = unpacked(made, tmp_path / "root")
+    [package] = [path for path in root.rglob("asymgen/__init__.py") if "templates" not in str(path)]
+    environment = {"PATH": SYSTEM_PATH, "PYTHONPATH": str(package.parent.parent), "LC_ALL": "C.UTF-8"}
+    script = list(root.rglob("bin/asymgen"))
+    assert len(script) == 1
+    argv = ["/usr/bin/python3", str(script[0]), "detect", "--snapshot", str(SNAPSHOT)]
+    if "-1_all" in made.name:  # stdeb's: its script asks for the egg's metadata
+        argv[1:2] = ["-m", "asymgen"]
+    done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "198.51.100.10" in done.stdout
+
+
+def _has_manual_and_completions(made: Path) -> None:
+    names = output_of("dpkg-deb", "-c", str(made)) if made.suffix == ".deb" else output_of("rpm", "-qpl", str(made))
+    assert "/usr/share/man/man8/asymgen.8" in names
+    for shell in ("bash-completion/completions/asymgen", "_asymgen", "asymgen.fish"):
+        assert (shell in names) is ("-1_all" not in made.name)
+
+
+def _lintian_has_nothing_to_say(made: Path) -> None:
+    if made.name != f"asymgen_{asymgen.__version__}_all.deb":
+        return
+    argv = ["lintian", "--pedantic", "--display-experimental", "--display-info", "--allow-root", str(made)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def _dependencies_name_netifaces(made: Path) -> None:
+    if made.suffix == ".deb":
+        assert "python3-netifaces" in output_of("dpkg-deb", "-f", str(made), "Depends")
+    else:
+        assert "python3-netifaces" in output_of("rpm", "-qp", "--recommends", str(made))
+        assert "netifaces" not in output_of("rpm", "-qp", "--requires", str(made))
+
+
+def test_what_was_built(made: Path, tmp_path: Path) -> None:
+    """One test for all of it: two workers would build each package twice."""
+    _payload_runs(made, tmp_path)
+    _has_manual_and_completions(made)
+    _dependencies_name_netifaces(made)
+    _lintian_has_nothing_to_say(made)
+    for suite in SUITES if made.suffix == ".deb" else ():
+        with clean_root(suite, tmp_path / suite) as root:
+            in_a_clean_root(made, root)
+
+
+def test_version_is_the_programs() -> None:
+    changelog = (ROOT / "debian/changelog").read_text(encoding="utf-8").splitlines()[0]
+    assert changelog.startswith(f"asymgen ({asymgen.__version__}) ")
+    spec = (ROOT / "rpm/asymgen.spec").read_text(encoding="utf-8")
+    assert re.search(rf"^Version: +{re.escape(asymgen.__version__)}$", spec, re.MULTILINE)
+    assert f" - {asymgen.__version__}-1\n" in spec
+
+
+@contextmanager
+def clean_root(suite: str, folder: Path) -> Iterator[Path]:
+    """A system with nothing but what the package depends on."""
+    with root_of(System(f"{suite}-python", suite, PYTHON), folder) as root:
+        yield root
+
+
+def in_a_clean_root(made: Path, clean_root: Path) -> None:
+    (clean_root / "root" / made.name).write_bytes(made.read_bytes())
+    (clean_root / "root/snapshot.json").write_bytes(SNAPSHOT.read_bytes())
+    enter = ["unshare", "--net", "chroot", str(clean_root), "env", "LC_ALL=C.UTF-8"]
+    subprocess.run([*enter, "dpkg", "--install", f"/root/{made.name}"], check=True, capture_output=True)
+    live = subprocess.run([*enter, "asymgen", "detect"], capture_output=True, text=True, check=False)
+    assert live.returncode == 0, live.stderr
+    planned = output_of(*enter, "asymgen", "detect", "--snapshot", "/root/snapshot.json")
+    assert "198.51.100.10" in planned

@@ -1,0 +1,154 @@
+"""A package's life on real systems: on the wrong host, on the right one, rebooted, upgraded, removed, purged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.lab.machine import Machine, machine
+from tests.lab.proof import own_rules, prove
+from tests.lab.roots import SYSTEMS
+from tests.lab.rows import Boot, activate, configuration, wait_for_addresses, write
+from tests.lab.world import dhcp, world
+from tests.packages.lived import NAME, build, dpkg, files_of, install, of_another, snapshot_of
+from tests.packet_lab import PREFIXES
+
+pytestmark = [pytest.mark.netns, pytest.mark.lab]
+
+EVERY_ROW = (
+    Boot("bookworm", "ifupdown", "ifupdown"),
+    Boot("bookworm", "networkd", "systemd-networkd"),
+    Boot("bookworm", "networkd", "systemd-networkd", by_dhcp=True, in_ci=False),
+    Boot("bookworm", "NetworkManager", "networkmanager", in_ci=False),
+    Boot("bookworm", "ifupdown", "sysv", in_ci=False),
+    Boot("bookworm-sysvinit", "ifupdown", "sysv", in_ci=False),
+    Boot("trixie", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+    Boot("trixie", "networkd", "systemd-networkd", in_ci=False),
+    Boot("trixie", "NetworkManager", "networkmanager", in_ci=False),
+)
+ROWS = tuple(row for row in EVERY_ROW if row.in_ci or os.environ.get("ASYMGEN_LAB") == "all")
+STATIC = tuple(row for row in ROWS if not row.by_dhcp)
+NAMES = "/etc/iproute2/rt_tables.d/asymgen-config.conf"
+MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
+
+
+@pytest.fixture(params=ROWS, ids=str)
+def row(request: pytest.FixtureRequest) -> Boot:
+    made: Boot = request.param
+    return made
+
+
+@pytest.fixture
+def server(row: Boot, tmp_path: Path) -> Iterator[Machine]:
+    with ExitStack() as stack:
+        around = stack.enter_context(world())
+        for place, gateway in enumerate(around.gateways if row.by_dhcp else ()):
+            stack.enter_context(dhcp(gateway, tmp_path, place, address=f"{PREFIXES[place][0]}.50"))
+        made = stack.enter_context(machine(SYSTEMS[row.system], around, tmp_path / "machine"))
+        configuration(row).write(made.root, is_systemd=made.system.is_systemd)
+        made.boot()
+        wait_for_addresses(made, configuration(row).addresses)
+        yield made
+
+
+def started(server: Machine) -> str:
+    """When each network manager was started: none may be started anew."""
+    if not server.system.is_systemd:
+        return ""
+    show = ("systemctl", "show", "--property=Id,ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic")
+    return server.run(*show, *MANAGERS.split()).stdout
+
+
+def complaints(server: Machine) -> list[str]:
+    """What systemd-networkd says of a file of ours that it cannot read whole."""
+    if not server.system.is_systemd:
+        return []
+    lines = server.run("journalctl", "--no-pager", "--output=cat", "--boot").stdout.splitlines()
+    return [line for line in lines if "asymgen.conf" in line and "Reloading" not in line]
+
+
+def test_a_life_of_a_package(server: Machine, row: Boot, tmp_path: Path) -> None:
+    addresses = configuration(row).addresses
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    before, managers = files_of(server), started(server)
+
+    said = install(server, build(of_another(snapshot, tmp_path / "other.json"), row, tmp_path / "0", "--version", "0"))
+    assert "Installed, and inert" in said
+    assert own_rules(server) == []
+    assert not any(server.lab.pings(address) for address in configuration(row).second), "negative control"
+
+    first = build(snapshot, row, tmp_path / "1", "--version", "1", "--with-check")
+    said = install(server, first)
+    prove(server, addresses)
+    assert started(server) == managers
+    assert server.run("/usr/libexec/asymgen/check").stdout == ""
+    assert complaints(server) == []
+    rules = own_rules(server)
+
+    server.reboot()
+    wait_for_addresses(server, addresses)
+    prove(server, addresses)
+    assert own_rules(server) == rules
+
+    names = server.root / NAMES.removeprefix("/")
+    names.write_text(names.read_text() + "77 by_hand\n")
+    second = build(snapshot, row, tmp_path / "2", "--version", "2", "--table-base", "50", "--previous", str(first.deb))
+    said = install(server, second)
+    prove(server, addresses)
+    assert len(own_rules(server)) == len(rules)
+    assert "77 by_hand" in names.read_text()
+
+    dpkg(server, "--remove", NAME)
+    assert own_rules(server) == []
+    assert {link["group"] for link in server.host.json("-d", "link", "show")} == {"default"}
+    server.reboot()
+    wait_for_addresses(server, addresses)
+    assert own_rules(server) == []
+    assert not any(server.lab.pings(address) for address in configuration(row).second)
+    dpkg(server, "--purge", NAME)
+    assert files_of(server) - before == set()
+
+
+@pytest.mark.parametrize("row", STATIC, ids=str, indirect=True)
+def test_a_package_takes_over(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """From what ``detect --write`` put there: unchanged files go, a changed one is kept aside; never both."""
+    write(server, row, tmp_path)
+    activate(server, row, tmp_path)
+    prove(server, configuration(row).addresses)
+    rules = own_rules(server)
+    changed = server.root / "etc/iproute2/rt_protos.d/asymgen.conf"
+    changed.write_text("# mine\n")
+    said = install(server, build(tmp_path / "machine.json", row, tmp_path / "1"))
+    assert "takes over" in said
+    assert "rt_protos.d/asymgen.conf was changed by hand" in said
+    prove(server, configuration(row).addresses)
+    assert own_rules(server) == rules
+    left = {path for path in files_of(server) if "asymgen" in path and path.startswith("/etc/")}
+    assert {path for path in left if "asymgen-config" not in path and "asymgen-check" not in path} == set()
+    assert (
+        server.root / "var/lib/asymgen/package/kept/etc/iproute2/rt_protos.d/asymgen.conf"
+    ).read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("row", STATIC[:1], ids=str, indirect=True)
+def test_a_wrong_package_undoes_itself(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """A rule of somebody else takes answers since the snapshot: nothing of ours stays, not after a reboot either."""
+    addresses = configuration(row).addresses
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    built = build(snapshot, row, tmp_path / "1", "--version", "1")
+    server.host.ip("rule", "add", "from", "198.51.100.10", "lookup", "main", "pref", "100")
+    said = install(server, built)
+    assert "undone at once" in said
+    assert 'wrong: from 198.51.100.10: expected "via 198.51.100.1 dev eth1"' in said
+    assert [line for line in own_rules(server) if not line.startswith("100:")] == []
+    server.reboot()
+    wait_for_addresses(server, addresses)
+    assert own_rules(server) == [], "it stays off"
+    assert "switched off by the package's own check" in server.run("/usr/libexec/asymgen/check").stdout
+    dpkg(server, "--purge", NAME)
+    install(server, built)
+    prove(server, addresses)

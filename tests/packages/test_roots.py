@@ -1,0 +1,153 @@
+"""Into trees without a running init: a chroot by dpkg, a tree by rpm with its database. No kernel is touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.roots import SYSTEMS, root_of
+from tests.namespaces import Namespace
+from tests.packages.built import Result, of_case, output_of
+
+pytestmark = pytest.mark.netns
+NAME = "asymgen-config-dual-stack-static"
+ENABLED = "etc/systemd/system/multi-user.target.wants/asymgen-config.service"
+
+
+class Tree:
+    """A root file system, entered from a network namespace of its own."""
+
+    def __init__(self, root: Path, net: Namespace) -> None:
+        self.root = root
+        self.net = net
+
+    def run(self, *argv: str, check: bool = True) -> str:
+        done = self.net.run("chroot", str(self.root), "env", "LC_ALL=C", *argv, check=check, stdin=None)
+        return done.stdout + done.stderr
+
+    def put(self, path: Path) -> str:
+        (self.root / "root" / path.name).write_bytes(path.read_bytes())
+        return f"/root/{path.name}"
+
+    def ours(self) -> set[str]:
+        found = self.run("find", "/etc", "/usr", "/var/lib", "-name", "*asymgen*", "!", "-path", "/var/lib/dpkg/*")
+        return set(found.splitlines())
+
+
+@pytest.fixture
+def chroot(net: Namespace, tmp_path: Path) -> Iterator[Tree]:
+    with root_of(SYSTEMS["bookworm"], tmp_path / "machine") as root:
+        yield Tree(root, net)
+
+
+def test_image_build_only_enables(chroot: Tree, tmp_path: Path) -> None:
+    made = of_case("dual-stack-static", "sysv", tmp_path / "built", "--version", "1")
+    before = chroot.net.ip("rule", "show")
+    said = chroot.run("dpkg", "--install", chroot.put(made.deb))
+    assert "asymgen-config" in said
+    assert (chroot.root / ENABLED).is_symlink()
+    assert chroot.net.ip("rule", "show") == before
+    assert "Installed, and inert" not in said, "which host it will be is known only when it boots"
+    assert chroot.run("dpkg", "--audit") == ""
+    chroot.run("dpkg", "--purge", NAME)
+    assert chroot.ours() == set()
+
+
+def test_units_are_what_systemd_expects(chroot: Tree, built: Result) -> None:
+    chroot.run("dpkg", "--force-depends", "--install", chroot.put(built.deb))
+    units = sorted(chroot.root.glob("usr/lib/systemd/system/asymgen*"))
+    for unit in units:
+        said = chroot.run("systemd-analyze", "--man=no", "verify", f"/{unit.relative_to(chroot.root)}")
+        assert [line for line in said.splitlines() if "asymgen" in line] == []
+    assert units
+
+
+def test_edited_and_deleted_files_stay_so(chroot: Tree, tmp_path: Path) -> None:
+    """Standard input is closed: dpkg would stop at its question, and leave the package half configured."""
+    first = of_case("dual-stack-static", "sysv", tmp_path / "1", "--version", "1")
+    second = of_case("dual-stack-static", "sysv", tmp_path / "2", "--version", "2", "--table-base", "70")
+    chroot.run("dpkg", "--install", chroot.put(first.deb))
+    script, names = (
+        chroot.root / "etc/init.d/asymgen-config",
+        chroot.root / "etc/iproute2/rt_tables.d/asymgen-config.conf",
+    )
+    script.write_text("#!/bin/sh\n# mine\n")
+    names.unlink()
+    said = chroot.run("dpkg", "--install", chroot.put(second.deb))
+    assert "/etc/init.d/asymgen-config was changed by hand and stays so" in said
+    assert script.read_text() == "#!/bin/sh\n# mine\n"
+    assert "table 70" in (chroot.root / "etc/init.d/asymgen-config.dpkg-dist").read_text()
+    assert not names.exists()
+    assert "installed" in chroot.run("dpkg-query", "-W", "-f", "${db:Status-Status}", NAME)
+    chroot.run("dpkg", "--purge", NAME)
+    assert chroot.ours() == set()
+
+
+def test_conffiles_of_another_backend_go(chroot: Tree, tmp_path: Path) -> None:
+    chroot.run(
+        "dpkg", "--install", chroot.put(of_case("dual-stack-static", "ifupdown", tmp_path / "1", "--version", "1").deb)
+    )
+    hook = chroot.root / "etc/network/if-up.d/asymgen-config"
+    assert hook.exists()
+    chroot.run(
+        "dpkg", "--install", chroot.put(of_case("dual-stack-static", "sysv", tmp_path / "2", "--version", "2").deb)
+    )
+    assert not hook.exists()
+
+
+def test_two_packages_do_not_share_a_host(chroot: Tree, tmp_path: Path) -> None:
+    chroot.run("dpkg", "--install", chroot.put(of_case("dual-stack-static", "sysv", tmp_path / "1").deb))
+    other = of_case("two-subnets", "sysv", tmp_path / "2")
+    assert re.search("conflict", chroot.run("dpkg", "--install", chroot.put(other.deb), check=False))
+
+
+def rpm(root: Path, *arguments: str) -> str:
+    """Into a tree of its own with its database; dependencies are those of a distribution that is not here."""
+    argv = ("rpm", "--root", str(root), "--nodeps", "--noscripts", *arguments)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_rpm_installs_upgrades_and_erases(built: Result, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    rpm(root, "-i", str(built.rpm))
+    assert rpm(root, "-V", NAME) == ""
+    assert os.access(root / "usr/libexec/asymgen/check", os.X_OK)
+    names = root / "etc/iproute2/rt_tables.d/asymgen-config.conf"
+    names.write_text("77 by_hand\n")
+    later = of_case("dual-stack-static", "sysv", tmp_path / "2", "--version", "30000101", "--table-base", "70")
+    rpm(root, "-U", str(later.rpm))
+    assert names.read_text() == "77 by_hand\n"
+    assert "70 asymgen_eth0" in names.with_name(f"{names.name}.rpmnew").read_text()
+    rpm(root, "-e", NAME)
+    left = {str(path.relative_to(root)) for path in root.rglob("*asymgen*") if path.is_file()}
+    assert {path for path in left if not path.endswith((".rpmsave", ".rpmnew"))} == set()
+
+
+def test_rpm_scriptlets_in_a_chroot(chroot: Tree, tmp_path: Path) -> None:
+    """The scriptlets themselves, by the shell of the tree, as rpm calls them: install, upgrade, remove."""
+    made = of_case("dual-stack-static", "sysv", tmp_path / "built")
+    parts = re.split(
+        r"^(\w+) scriptlet \(using /bin/sh\):$", output_of("rpm", "-qp", "--scripts", str(made.rpm)), flags=re.MULTILINE
+    )
+    scripts = dict(zip(parts[1::2], parts[2::2]))
+    assert set(scripts) == {"preinstall", "postinstall", "preuninstall", "postuninstall"}
+    chroot.run("dpkg", "--install", chroot.put(made.deb))  # for the files
+    (chroot.root / ENABLED).unlink()
+    for name, count in (
+        ("preinstall", "1"), ("postinstall", "1"), ("preinstall", "2"), ("postinstall", "2"), ("preuninstall", "1"),
+        ("postuninstall", "1"), ("preuninstall", "0"), ("postuninstall", "0"),
+    ):  # fmt: skip
+        (chroot.root / "root/scriptlet").write_text(scripts[name])
+        chroot.run("sh", "/root/scriptlet", count)
+        if (name, count) == ("postinstall", "1"):
+            assert (chroot.root / ENABLED).is_symlink()
+    assert not (chroot.root / ENABLED).exists()
+    assert not (chroot.root / "var/lib/asymgen").exists()
