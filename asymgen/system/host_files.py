@@ -65,6 +65,13 @@ class HostFiles:
         except (OSError, ValueError):
             return None
 
+    def has_link(self, path: str) -> bool:
+        """Whether there is a symbolic link at ``path``, readable or not."""
+        try:
+            return self._below(path).is_symlink()
+        except (OSError, ValueError):
+            return False
+
     def names(self, folder: str) -> list[str]:
         """The names in ``folder``, sorted; an unreadable folder becomes a note."""
         try:

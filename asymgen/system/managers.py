@@ -129,9 +129,12 @@ def _is_alive(files: HostFiles, process: str) -> bool:
 
 
 def _shares_our_network(files: HostFiles, process: str) -> bool:
-    theirs = files.link_target(f"/proc/{process}/ns/net")
-    ours = files.link_target("/proc/self/ns/net")
-    return theirs is None or ours is None or theirs == ours  # who is not root may not see, and believes it
+    link = f"/proc/{process}/ns/net"
+    ours, theirs = files.link_target("/proc/self/ns/net"), files.link_target(link)
+    if ours is None or theirs is None:
+        # Who is not root may not see, and believes it; a process that ended meanwhile has no such link.
+        return ours is None or files.has_link(link)
+    return theirs == ours
 
 
 def _interfaces(

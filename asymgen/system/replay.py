@@ -128,6 +128,10 @@ class CollectedFiles(HostFiles):
     def link_target(self, path: str) -> str | None:
         return self._brought.links.get(posixpath.normpath(path))
 
+    def has_link(self, path: str) -> bool:
+        path = posixpath.normpath(path)
+        return path in self._brought.links or path in self._brought.unreadable
+
     def names(self, folder: str) -> list[str]:
         folder = posixpath.normpath(folder)
         self._note(folder)

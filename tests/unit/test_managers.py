@@ -283,6 +283,11 @@ def test_networkd_of_another_network_namespace_is_not_ours(tmp_path: Path) -> No
     assert (found["running"], found["interfaces"]) == ([], {})
 
 
+def test_a_daemon_that_ends_while_it_is_looked_at_does_not_run(tmp_path: Path) -> None:
+    found = managers(host(tmp_path, {**RUNS, "/proc/self/ns/net": "-> net:[2]"}))
+    assert found["running"] == []
+
+
 def test_networkd_files_while_it_is_down(tmp_path: Path) -> None:
     files = {
         "/usr/lib/systemd/systemd-networkd": "",
