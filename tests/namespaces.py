@@ -54,7 +54,7 @@ class Namespace:
 
     def json(self, *arguments: str) -> Any:
         """``ip -j`` of ``arguments``, decoded; empty output is an empty list."""
-        return json.loads(self.ip("-j", *arguments) or "[]")
+        return json.loads(self.ip("-j", *arguments) or "[]", strict=False)  # ip(8) escapes no control characters
 
     def batch(self, lines: str, *, family: int | None = None) -> None:
         """Load many ip(8) commands at once (``ip -batch``); any failure fails the test."""

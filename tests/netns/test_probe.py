@@ -19,6 +19,7 @@ import pytest
 from asymgen.model import Family, Host, InterfaceAddress, NextHop, Range, Route, RouteType, Rule, RuleAction
 from asymgen.parse import load_snapshot, parse_host
 from tests.namespaces import Namespace, namespace
+from tests.watch_lab import wait_until
 
 pytestmark = pytest.mark.netns
 
@@ -182,6 +183,7 @@ RULES = {
 
 
 def build(net: Namespace) -> None:
+    net.sysctl("net/ipv6/conf/default/dad_transmits", 0)
     net.batch(LINKS)
     for name in LONELY:
         net.ip("link", "add", "name", name, "type", "bridge")
@@ -190,6 +192,13 @@ def build(net: Namespace) -> None:
     for typed, made in RULES.items():
         net.ip(f"-{made.family:d}", "rule", "add", *typed.split())
     net.sysctl("net/ipv4/conf/left0/arp_filter", 1)
+    # While addresses are tentative, flags and routes of theirs still change between two looks.
+    wait_until(lambda: not _tentative(net), lambda: f"still tentative: {_tentative(net)}")
+
+
+def _tentative(net: Namespace) -> list[Any]:
+    found = [address for link in net.json("addr") for address in link.get("addr_info", ())]
+    return [address["local"] for address in found if "tentative" in address and "dadfailed" not in address]
 
 
 @pytest.fixture(scope="module")
