@@ -26,7 +26,7 @@ def test_help_is_the_default_and_lists_every_target() -> None:
 
 def test_ci_lints_and_tests() -> None:
     recipe = make("-n", "ci")
-    for step in ("ruff check .", "ruff format --check .", "mypy", "shellcheck ", "pytest -n 2"):
+    for step in ("ruff check .", "ruff format --check .", "mypy", "shellcheck ", "pytest -n 4"):
         assert step in recipe
 
 
