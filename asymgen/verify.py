@@ -1,8 +1,8 @@
 """Plan x snapshot -> findings: does the host do what was promised, and will it go on? Pure.
 
 Answers are asked of the model (and on a live host of the kernel: ``KernelAnswer``); rules, routes, groups and
-settings are compared with the lowered plan; what others set up is looked at where it decides before ours. What the
-host's other programs and its files say is in verify_surroundings.py.
+settings are compared with the lowered plan; what others set up is looked at where it decides before ours. Sockets
+without an address are in verify_unbound.py, the host's other programs and its files in verify_surroundings.py.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from asymgen.findings import Finding, Severity, in_order
 from asymgen.foreign import is_catch_all, is_tunnel_rule
 from asymgen.iproute2 import route_words, rule_words
 from asymgen.leftovers import find_leftovers
-from asymgen.lookup import Packet, RoutingState, before
+from asymgen.lookup import Packet, before
 from asymgen.model import (
+    PROTOCOL,
     Address,
     Family,
     Host,
@@ -32,8 +33,9 @@ from asymgen.model import (
     Uplink,
 )
 from asymgen.numbers import PRIORITIES_EACH, is_ours
-from asymgen.owners import Owners
+from asymgen.owners import PROTOCOLS, Owners
 from asymgen.verify_surroundings import surroundings
+from asymgen.verify_unbound import Connection, unbound
 
 APPLY = "asymgen commands | sh"
 WRITE = "asymgen detect --write"
@@ -42,7 +44,7 @@ DESTINATIONS_SHOWN = 3
 
 @dataclass(frozen=True)
 class KernelAnswer:
-    """What ``ip route get`` said to one question: (interface, gateway), or None with its error in words."""
+    """What ``ip route get`` said to one question: its way, or None with the error in words."""
 
     source: Address
     destination: Address
@@ -50,8 +52,14 @@ class KernelAnswer:
     error: str = ""
 
 
-def verify(detection: Detection, changes: Changes | None, asked: Iterable[KernelAnswer] = ()) -> tuple[Finding, ...]:
-    """Everything that is wrong with the host, or will be. ``changes`` None: its files are not known."""
+def verify(
+    detection: Detection,
+    changes: Changes | None,
+    asked: Iterable[KernelAnswer] = (),
+    connections: Iterable[Connection] = (),
+) -> tuple[Finding, ...]:
+    """Everything that is wrong with the host, or will be. ``changes`` None: its files are not known. ``asked`` and
+    ``connections`` are the kernel's own answers, on a live host."""
     host, plan, state = detection.host, detection.plan, detection.state
     if plan.nothing_to_do:
         return in_order([*_leftovers(host, plan, state), *_unresolved(plan)])
@@ -59,11 +67,12 @@ def verify(detection: Detection, changes: Changes | None, asked: Iterable[Kernel
     return in_order(
         [
             *_answers(detection, asked),
-            *_unbound(host, plan),
+            *unbound(host, plan, connections),
             *_kernel_state(host, plan, state),
             *_leftovers(host, plan, state),
             *_ahead(host, plan, owners),
             *_numbers_taken(host, plan, owners),
+            *_tables_taken(detection),
             *surroundings(detection, changes),
             *_unresolved(plan),
         ]
@@ -131,43 +140,6 @@ def _disagreement(question: Question, kernel: str, model: str) -> Finding:
         f"from {question.source} to {question.destination} the kernel says {kernel}, asymgen's model {model}",
         "the kernel knows something that the snapshot does not show (a PMTU exception, a route that just changed)",
         "run it again; if it stays, report it with the output of `asymgen snapshot`",
-    )  # fmt: skip
-
-
-def _unbound(host: Host, plan: Plan) -> Iterator[Finding]:
-    """What a socket without an address sends: as without asymgen, and by one way from the first packet on."""
-    now = before(host)
-    without = RoutingState(
-        [rule for rule in host.rules if not is_ours(rule, plan.kept)], host.routes, host.links,
-        sysctls=host.sysctls, kernel=host.kernel,
-    )  # fmt: skip
-    for family in sorted(plan.active):
-        for destination in FAR_AWAY[family]:
-            packet = Packet(family, destination)
-            ways = {(way.interface, way.gateway) for way in now.lookup(packet).ways}
-            plain = {(way.interface, way.gateway) for way in without.lookup(packet).ways}
-            connected = now.connect(packet)
-            settled = {(way.interface, way.gateway) for way in connected.ways}
-            if ways != plain:
-                yield _unbound_changed(packet, answer_words(now.lookup(packet)), answer_words(without.lookup(packet)))
-            elif settled != ways:
-                yield _moved_on(packet, connected.source, answer_words(now.lookup(packet)), answer_words(connected))
-
-
-def _unbound_changed(packet: Packet, actual: str, plain: str) -> Finding:
-    return Finding(
-        Severity.ERROR, "unbound",
-        f"unbound traffic to {packet.destination} leaves by {actual}, without asymgen's rules by {plain}",
-        "asymgen promises to leave it alone", "report it with the output of `asymgen snapshot`",
-    )  # fmt: skip
-
-
-def _moved_on(packet: Packet, source: Address | None, first: str, then: str) -> Finding:
-    return Finding(
-        Severity.WARNING, "unbound",
-        f"a connection to {packet.destination} gets the source {source} for the way {first}, then leaves by {then}",
-        "main's default names the source of another uplink, so its packets take that uplink's way",
-        "correct `src` of main's default route, or the metrics of the defaults",
     )  # fmt: skip
 
 
@@ -341,6 +313,34 @@ def _numbers_taken(host: Host, plan: Plan, owners: Owners) -> Iterator[Finding]:
                     "its packets take this uplink, and its owner may put routes into the table",
                     "give one of them another table: `--table-base` moves ours",
                 )  # fmt: skip
+
+
+def _tables_taken(detection: Detection) -> Iterator[Finding]:
+    """Routes of others in our tables. What networkd itself learns for an uplink (DHCP, RA) is meant to be there."""
+    host, plan = detection.host, detection.plan
+    learning = {name for use in detection.backends if use.name == "systemd-networkd" for name in use.interfaces}
+    wanted = {_route_key(route) for route in detection.state.routes}
+    for uplink in plan.uplinks:
+        for route in host.routes:
+            is_there = (route.family, route.table) == (uplink.family, uplink.table) and route.protocol != PROTOCOL
+            is_learnt = uplink.interface in learning and set(route.interfaces) == {uplink.interface}
+            if is_there and not is_learnt and _route_key(route) not in wanted:
+                yield _table_taken(uplink, route)
+
+
+def _route_key(route: Route) -> tuple[Family, int, Network, RouteType]:
+    return route.family, route.table, route.destination, route.type
+
+
+def _table_taken(uplink: Uplink, route: Route) -> Finding:
+    owner = PROTOCOLS.get(route.protocol, f"protocol {route.protocol}")
+    return Finding(
+        Severity.WARNING, "number-taken",
+        f"a route of others ({owner}) is in {uplink.interface}'s table: "
+        f"ip -{route.family.value} route add {' '.join(route_words(route))}",
+        "answers to that network take it, whatever the uplink",
+        "give one of them another table: `--table-base` moves ours",
+    )  # fmt: skip
 
 
 def _unresolved(plan: Plan) -> Iterator[Finding]:

@@ -15,9 +15,10 @@ from asymgen.cli import outcome
 from asymgen.cli.inputs import Input, read_input
 from asymgen.cli.options import BACKEND, CHOICES, INPUT, ROOT, add_options
 from asymgen.detection import Detection, detect
+from asymgen.diagnosis import FAR_AWAY
 from asymgen.errors import DifferencesFoundError, UsageError
 from asymgen.findings import Finding, Severity, in_order, is_wrong
-from asymgen.model import Address
+from asymgen.model import Address, Plan
 from asymgen.promise import Promise
 from asymgen.report import printable
 from asymgen.system.commands import Runner
@@ -25,6 +26,7 @@ from asymgen.system.kernel_routes import ask_kernel
 from asymgen.system.probing import Sighting, probe
 from asymgen.system.texts import write_text
 from asymgen.verify import KernelAnswer, kernel_questions, verify
+from asymgen.verify_unbound import Connection, kernel_connection
 
 FORMATS = ("text", "json", "nagios", "prometheus")
 DEFAULT_PORT = 443
@@ -55,7 +57,8 @@ def command(*, form: str, output: str | None, probes: tuple[str, ...], **paramet
         raise UsageError("--probe with --snapshot: packets can be sent only on the host itself")
     source = read_input(parameters)
     detection = detect(source.host, source.choices, source.kept)
-    findings = _findings(source, detection, live=not parameters.get("snapshot"), targets=targets)
+    found = check_live(source, detection, live=not parameters.get("snapshot"))
+    findings = in_order([*found, *_probed(detection, targets)])
     text = _RENDERERS[form](findings, detection.plan.hostname)
     if output is not None:
         write_text(Path(output), text)
@@ -73,18 +76,28 @@ _RENDERERS: dict[str, Callable[[Sequence[Finding], str], str]] = {
 }
 
 
-def check_live(source: Input, detection: Detection) -> tuple[Finding, ...]:
-    """All findings of this host, with the kernel asked."""
-    return _findings(source, detection, live=True, targets=())
-
-
-def _findings(
-    source: Input, detection: Detection, *, live: bool, targets: Sequence[tuple[Address, int]]
-) -> tuple[Finding, ...]:
+def check_live(source: Input, detection: Detection, *, live: bool = True) -> tuple[Finding, ...]:
+    """All findings of this host, with the kernel asked where it is ``live``."""
     changes = None if source.root is None else outcome.preview_of(source, detection, force=False)
-    questions = kernel_questions(source.host, detection.plan) if live and source.host.reader == "iproute2" else {}
-    asked = [KernelAnswer(*pair, way, error) for pair, way, error in ask_kernel(Runner(), questions)]
-    return in_order([*verify(detection, changes, asked), *_probed(detection, targets)])
+    if not live or source.host.reader != "iproute2":
+        return verify(detection, changes)
+    run = Runner()
+    told = ask_kernel(run, kernel_questions(source.host, detection.plan))
+    asked = [KernelAnswer(each.source, each.destination, each.way, each.error) for each in told if each.source]
+    return verify(detection, changes, asked, _connections(run, detection.plan))
+
+
+def _connections(run: Runner, plan: Plan) -> list[Connection]:
+    """An unbound socket's packets, as the kernel sends them: it asks for a way, and IPv4 again with the source that
+    this gave (ip_route_connect)."""
+    far = [(None, destination) for family in sorted(plan.active) for destination in FAR_AWAY[family]]
+    first = ask_kernel(run, far)
+    bound = [(each.chosen, each.destination) for each in first if each.chosen and each.destination.version == 4]
+    settled = {each.destination: each.way for each in ask_kernel(run, bound)}
+    return [
+        kernel_connection(each.destination, each.way, each.chosen, settled.get(each.destination, each.way))
+        for each in first
+    ]
 
 
 # --- packets ---------------------------------------------------------------------------------------------

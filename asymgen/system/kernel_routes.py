@@ -5,17 +5,27 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from asymgen.errors import CommandFailedError
 from asymgen.model import Address, Family
 from asymgen.system.commands import Runner
 
-Asked = tuple[Address, Address]
-"""Source and destination."""
+Asked = tuple["Address | None", Address]
+"""Source and destination; without a source the kernel chooses one."""
 
-Told = tuple[Asked, "tuple[str, Address | None] | None", str]
-"""The question, the way (interface, gateway) or None, and ip(8)'s error in words."""
+
+@dataclass(frozen=True)
+class Told:
+    """The answer to one question: ``way`` is (interface, gateway), or None with ip(8)'s ``error`` in words; ``chosen``
+    is the source address that the kernel names, if it does."""
+
+    source: Address | None
+    destination: Address
+    way: tuple[str, Address | None] | None
+    chosen: Address | None = None
+    error: str = ""
 
 
 def ask_kernel(run: Runner, questions: Iterable[Asked]) -> tuple[Told, ...]:
@@ -30,17 +40,19 @@ def ask_kernel(run: Runner, questions: Iterable[Asked]) -> tuple[Told, ...]:
 
 
 def _ask(run: Runner, family: Family, asked: Sequence[Asked]) -> list[Told]:
-    lines = "".join(f"route get {destination} from {source}\n" for source, destination in asked)
+    lines = "".join(map(_question, asked))
     result = run.run(["ip", "-j", f"-{family}", "-force", "-batch", "-"], check=False, input=lines)
     failed = _failures(result.stderr)
     shown = iter([line for line in result.stdout.splitlines() if line.strip()])
-    told: list[Told] = []
-    for number, question in enumerate(asked, start=1):
-        if number in failed:
-            told.append((question, None, failed[number]))
-        else:
-            told.append((question, _way(next(shown, "")), ""))
-    return told
+    return [
+        Told(*question, None, error=failed[number]) if number in failed else _told(question, next(shown, ""))
+        for number, question in enumerate(asked, start=1)
+    ]
+
+
+def _question(asked: Asked) -> str:
+    source, destination = asked
+    return f"route get {destination}{'' if source is None else f' from {source}'}\n"
 
 
 def _failures(text: str) -> dict[int, str]:
@@ -55,10 +67,14 @@ def _failures(text: str) -> dict[int, str]:
     return failed
 
 
-def _way(line: str) -> tuple[str, Address | None]:
+def _told(question: Asked, line: str) -> Told:
     try:
         answer: dict[str, Any] = json.loads(line)[0]
-        via = answer.get("gateway") or answer.get("via", {}).get("host")
-        return str(answer["dev"]), None if via is None else ipaddress.ip_address(via)
+        via = _address(answer.get("gateway") or answer.get("via", {}).get("host"))
+        return Told(*question, (str(answer["dev"]), via), _address(answer.get("prefsrc")))
     except (ValueError, LookupError, AttributeError, TypeError) as problem:
         raise CommandFailedError(f"ip -j route get: no answer that can be read: {line[:80]!r}") from problem
+
+
+def _address(text: str | None) -> Address | None:
+    return None if text is None else ipaddress.ip_address(text)

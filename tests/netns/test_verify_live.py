@@ -64,6 +64,8 @@ def test_a_loaded_host_has_no_fault_but_its_files(lab: PacketLab, tmp_path: Path
         ("route del 198.51.100.0/24 table 2 proto 97", "route-missing"),
         ("link set eth1 group 0", "group"),
         ("rule add pref 32014 from 203.0.113.0/24 lookup 254", "number-taken"),
+        ("route add 203.0.113.0/24 via 198.51.100.77 table 2", "number-taken"),
+        ("route change default via 192.0.2.1 dev eth0 src 198.51.100.10", "unbound"),
     ],
 )
 def test_what_is_broken_is_found(lab: PacketLab, tmp_path: Path, broken: str, check: str) -> None:

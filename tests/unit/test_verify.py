@@ -26,6 +26,7 @@ from asymgen.model import (
     Sysctl,
 )
 from asymgen.verify import KernelAnswer, verify
+from asymgen.verify_unbound import kernel_connection
 from tests.hosts import make_host, make_link, make_route, make_rule
 
 CHOICES = Choices(backends={"": "sysv"})
@@ -231,6 +232,33 @@ def test_the_kernels_word_counts_more_than_the_models() -> None:
     assert "asymgen's model eth1 via 198.51.100.1" in told["model"].what
 
 
+def unbound_by_the_kernel(first: tuple[str, str], settled: tuple[str, str]) -> list[str]:
+    """The findings where the kernel chose 192.0.2.10 and sends an unbound socket's packets by these ways."""
+    (one, via_one), (two, via_two) = first, settled
+    told = kernel_connection(
+        ipaddress.ip_address("45.45.45.45"), (one, ipaddress.ip_address(via_one)),
+        ipaddress.ip_address("192.0.2.10"), (two, ipaddress.ip_address(via_two)),
+    )  # fmt: skip
+    return [each.what for each in verify(look(healthy()), None, connections=[told]) if each.check == "unbound"]
+
+
+def test_the_kernels_word_on_unbound_sockets_counts_too() -> None:
+    one, two = ("eth0", "192.0.2.1"), ("eth1", "198.51.100.1")
+    assert unbound_by_the_kernel(one, one) == []
+    assert "then leaves by eth1 via 198.51.100.1" in unbound_by_the_kernel(one, two)[0]
+    assert "leaves by eth1 via 198.51.100.1, without asymgen's rules by eth0" in unbound_by_the_kernel(two, two)[0]
+
+
+def test_a_table_that_somebody_else_uses_now() -> None:
+    host = healthy()
+    theirs = make_route("203.0.113.0/24 via 198.51.100.77 dev eth1 table 2 proto 16")
+    host = replace(host, routes=(*host.routes, theirs))
+    assert ("warning", "number-taken") in checks(host)
+    learning = by_networkd(host)
+    told = verify(detect(learning, Choices(), Kept()), None)
+    assert "number-taken" not in [one.check for one in told], "networkd puts there what a DHCP server sent"
+
+
 def test_a_refusal_of_the_kernel_is_an_error_in_its_words() -> None:
     refused = KernelAnswer(
         ipaddress.ip_address("192.0.2.10"), ipaddress.ip_address("45.45.45.45"), None, "No route to host"
@@ -281,8 +309,8 @@ def test_networkd_that_removes_the_rules_of_a_hook() -> None:
     assert [("ManageForeignRoutingPolicyRules=no" in one.do) for one in told] == [True]
 
 
-def test_networkds_own_rules_are_not_foreign_to_it() -> None:
-    host = healthy()
+def by_networkd(host: Host) -> Host:
+    """Both uplinks managed by systemd-networkd, which removes what others set up."""
     interfaces = {
         name: ManagedInterface("networkd", file=f"/etc/systemd/network/{name}.network") for name in ("eth0", "eth1")
     }
@@ -290,6 +318,10 @@ def test_networkds_own_rules_are_not_foreign_to_it() -> None:
         host.managers, interfaces=interfaces, installed={"networkd": "252"}, running=frozenset({"networkd"}),
         networkd_removes=("rules", "routes"),
     )  # fmt: skip
-    detection = detect(replace(host, managers=managers), Choices(), Kept())
+    return replace(host, managers=managers)
+
+
+def test_networkds_own_rules_are_not_foreign_to_it() -> None:
+    detection = detect(by_networkd(healthy()), Choices(), Kept())
     assert [use.name for use in detection.backends] == ["systemd-networkd"]
     assert "networkd-removes" not in [one.check for one in verify(detection, None, [])]
