@@ -251,12 +251,29 @@ def _load_routes(host: Namespace, family: int, snapshot: Json) -> None:
     """The kernel made its own routes with the addresses. Where a group of competing routes is not
     the snapshot's, in its order, it is made anew, after what it needs."""
     tables = table_numbers(snapshot)
-    live = _grouped(host.json("-d", f"-{family}", "route", "show", "table", "all"), tables)
-    changed = list(_differing(live, _grouped(snapshot[f"routes{family}"], tables)))
+    wanted = _grouped(snapshot[f"routes{family}"], tables)
+    live = _kernels_routes(host, family, tables, wanted)
+    changed = list(_differing(live, wanted))
     surplus = [f"route del {_deletion_words(route)}" for has, _ in changed for route in has]
     missing = [route for _, wants in changed for route in wants]
     missing.sort(key=_needs)
     host.batch("\n".join([*surplus, *(f"route append {route_words(route, {})}" for route in missing)]), family=family)
+
+
+def _kernels_routes(host: Namespace, family: int, tables: Mapping[str, str], wanted: Groups) -> Groups:
+    """What there is, when the kernel has made its routes to the host's addresses: for IPv6 a moment after the address.
+    One made by hand before that would stay beside it."""
+    own = {key for key, routes in wanted.items() if any(_is_own(route) for route in routes)}
+    deadline = time.monotonic() + 1
+    while True:
+        live = _grouped(host.json("-d", f"-{family}", "route", "show", "table", "all"), tables)
+        if own <= live.keys() or time.monotonic() > deadline:
+            return live
+        time.sleep(0.02)
+
+
+def _is_own(route: Json) -> bool:
+    return route["type"] in ("local", "anycast", "multicast") and route["protocol"] == "kernel"
 
 
 def _needs(route: Json) -> int:
