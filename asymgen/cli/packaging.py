@@ -21,7 +21,7 @@ from asymgen.packages.model import Identity, Package
 from asymgen.packages.previous import Previous, parse_previous
 from asymgen.planfile import PLAN_PATH, plan_text, read_kept
 from asymgen.system.commands import Runner
-from asymgen.system.package_builder import NFPM, build_by_nfpm, build_deb, build_rpm, sign_package
+from asymgen.system.package_builder import NFPM, Job, build_by_nfpm, build_deb, build_rpm
 from asymgen.system.package_reader import Held, read_package
 from asymgen.system.texts import write_text
 
@@ -36,6 +36,7 @@ class Order:
     tree: bool
     sign: str | None
     builder: str
+    repositories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,16 +133,13 @@ def _pack(run: Runner, package: Package, form: str, *, order: Order) -> Path:
     name = deb.file_name(package) if form == "deb" else rpm.file_name(package)
     target = order.output / name
     tree = order.output / f"{name}.tree" if order.tree else None
+    job = Job(target, order.date, tree, order.sign)
     if order.builder == NFPM:
-        files, own = nfpm.nfpm_tree(package, form), nfpm.nfpm_files(package, form)
-        build_by_nfpm(run, files, own, target=target, date=order.date, tree=tree)
+        build_by_nfpm(run, nfpm.nfpm_tree(package, form), nfpm.nfpm_files(package, form), job=job)
     elif form == "deb":
-        build_deb(run, deb.deb_tree(package), target=target, date=order.date, tree=tree)
+        build_deb(run, deb.deb_tree(package), job=job)
     else:
-        build_rpm(run, rpm.rpm_tree(package), rpm.spec_text(package), target=target, date=order.date, tree=tree,
-                  init_folder=package.rpm_init_folder)  # fmt: skip
-    if order.sign is not None:
-        sign_package(run, target, key=order.sign)
+        build_rpm(run, rpm.rpm_tree(package), rpm.spec_text(package), job=job, init_folder=package.rpm_init_folder)
     return target
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from asymgen.errors import CommandFailedError, UnsupportedError
@@ -32,6 +33,14 @@ SIGNERS = {
     "rpm": ("rpmsign", "Debian, Ubuntu: apt install rpm; Fedora, EL, SUSE: it is in rpm-sign"),
 }  # fmt: skip
 
+_GPG_FOR_DEBSIGS = """\
+#!/bin/sh
+# debsigs calls gpg with --openpgp, which alone means SHA-1 (gpg(1)), and debsig-verify refuses that. The last
+# one counts.
+PATH=${PATH#*:}
+exec gpg "$@" --digest-algo SHA512
+"""
+
 _DEFINES = {
     "_buildhost": "localhost",
     "use_source_date_epoch_as_buildtime": "1",
@@ -42,6 +51,8 @@ _DEFINES = {
     "_binary_payload": "w6.gzdio",
     # Nothing to strip or compress, and Debian's brp-compress is no sh.
     "__os_install_post": "%{nil}",
+    # It takes a blank in the folder's name for the end of it, and looks for files of the package in another one.
+    "__check_files": "%{nil}",
     "_build_name_fmt": "package.rpm",
 }
 
@@ -61,31 +72,32 @@ def require_builders(run: Runner, formats: Sequence[str], *, builder: str, signe
             raise UnsupportedError(f"a .{form} is signed by {signer}, which is not here", hint=packages)
 
 
-def build_deb(run: Runner, files: Sequence[PackageFile], *, target: Path, date: int, tree: Path | None) -> None:
-    """Pack ``files`` as ``target``; the tree is kept as ``tree`` if one is named."""
-    with _folder(target, tree) as folder:
-        _lay_out(folder / "tree", files, date)
+@dataclass(frozen=True)
+class Job:
+    """One package to build: ``target`` is the file, whose time is ``date`` (seconds since 1970); the tree is kept as
+    ``tree`` if one is named; ``key`` (as gpg knows it) signs the package before it gets its name."""
+
+    target: Path
+    date: int
+    tree: Path | None = None
+    key: str | None = None
+
+
+def build_deb(run: Runner, files: Sequence[PackageFile], *, job: Job) -> None:
+    """Pack ``files``."""
+    with _folder(job) as folder:
+        _lay_out(folder / "tree", files, job.date)
         made = folder / "package.deb"
         # Debian's default is xz, Ubuntu's zstd, which older systems cannot read.
         argv = ("dpkg-deb", "-Zxz", "--root-owner-group", "--build", str(folder / "tree"), str(made))
-        run.run(_reproducible(argv, date), timeout=600)
-        _publish(made, target)
+        run.run(_reproducible(argv, job.date), timeout=600)
+        _publish(run, made, job)
 
 
-def build_rpm(
-    run: Runner,
-    files: Sequence[PackageFile],
-    spec: str,
-    *,
-    target: Path,
-    date: int,
-    tree: Path | None,
-    init_folder: str,
-) -> None:
-    """Pack ``files`` by ``spec`` as ``target``; tree and spec are kept as ``tree`` if one is named. ``init_folder`` is
-    what the host has for %{_initddir}."""
-    with _folder(target, tree) as folder:
-        _lay_out(folder / "tree", files, date)
+def build_rpm(run: Runner, files: Sequence[PackageFile], spec: str, *, job: Job, init_folder: str) -> None:
+    """Pack ``files`` by ``spec``, which is kept with the tree. ``init_folder`` is the host's %{_initddir}."""
+    with _folder(job) as folder:
+        _lay_out(folder / "tree", files, job.date)
         path = folder / "package.spec"
         path.write_bytes(spec.encode("utf-8", "surrogateescape"))
         defines = {
@@ -96,37 +108,31 @@ def build_rpm(
             "asymgen_tree": str(folder / "tree"),
         }
         words = [word for name, value in defines.items() for word in ("--define", f"{name} {value}")]
-        run.run(_reproducible(("rpmbuild", "-bb", "--quiet", *words, str(path)), date), timeout=600)
+        run.run(_reproducible(("rpmbuild", "-bb", "--quiet", *words, str(path)), job.date), timeout=600)
         shutil.rmtree(folder / "work", ignore_errors=True)
-        _publish(folder / "package.rpm", target)
+        _publish(run, folder / "package.rpm", job)
 
 
-def build_by_nfpm(
-    run: Runner,
-    files: Sequence[PackageFile],
-    own: Sequence[PackageFile],
-    *,
-    target: Path,
-    date: int,
-    tree: Path | None,
-) -> None:
-    """Pack ``files`` as ``target``, which ends in the format; ``own`` is what nfpm reads beside them."""
-    with _folder(target, tree) as folder:
-        _lay_out(folder / nfpm.TREE, files, date)
-        _lay_out(folder / nfpm.OWN, own, date)
-        form, made = target.suffix.lstrip("."), f"package{target.suffix}"
+def build_by_nfpm(run: Runner, files: Sequence[PackageFile], own: Sequence[PackageFile], *, job: Job) -> None:
+    """Pack ``files``; ``own`` is what nfpm reads beside them."""
+    with _folder(job) as folder:
+        _lay_out(folder / nfpm.TREE, files, job.date)
+        _lay_out(folder / nfpm.OWN, own, job.date)
+        form, made = job.target.suffix.lstrip("."), f"package{job.target.suffix}"
         argv = (_nfpm_program(run), "package", "--config", str(nfpm.CONFIG), "--packager", form, "--target", made)
         variables = tuple(f"{name}={value}" for name, value in nfpm.ENVIRONMENT.items())
         # It takes paths from where it is started.
-        run.run(_reproducible(("sh", "-c", 'cd "$1" && shift && exec "$@"', "sh", str(folder), *argv), date, variables),
-                timeout=600)  # fmt: skip
-        _publish(folder / made, target)
+        run.run(_reproducible(argv, job.date, variables), timeout=600, cwd=folder)
+        _publish(run, folder / made, job)
 
 
-def sign_package(run: Runner, path: Path, *, key: str) -> None:
-    """Put a signature by ``key`` (as gpg knows it) into the package at ``path``."""
+def _sign(run: Runner, path: Path, key: str) -> None:
     if path.suffix == ".deb":
-        run.run(("debsigs", "--sign=origin", f"--default-key={key}", str(path)), timeout=600)
+        with tempfile.TemporaryDirectory(prefix=".asymgen-", dir=path.parent) as folder:
+            (Path(folder) / "gpg").write_text(_GPG_FOR_DEBSIGS, encoding="ascii")
+            (Path(folder) / "gpg").chmod(0o700)
+            argv = ("debsigs", "--sign=origin", f"--default-key={key}", str(path))
+            run.run(("sh", "-c", 'PATH=$1:$PATH; shift; exec "$@"', "sh", folder, *argv), timeout=600)
     else:
         # Debian's macro names gpg2, which is not there.
         defines = ("--define", f"_gpg_name {key}", "--define", "__gpg /usr/bin/gpg")
@@ -147,8 +153,9 @@ def _reproducible(argv: Sequence[str], date: int, variables: Sequence[str] = ())
 
 
 @contextmanager
-def _folder(target: Path, tree: Path | None) -> Iterator[Path]:
-    """A folder to work in beside ``target``; gone afterwards, unless it is ``tree``."""
+def _folder(job: Job) -> Iterator[Path]:
+    """A folder to work in beside the target; gone afterwards, unless it is to be kept."""
+    target, tree = job.target, job.tree
     if "%" in str(target.parent.resolve()):
         raise UnsupportedError(
             f"{target.parent}: rpmbuild takes a percent sign for a macro", hint="name another folder"
@@ -182,7 +189,9 @@ def _lay_out(root: Path, files: Sequence[PackageFile], date: int) -> None:
         os.utime(folder, (date, date))
 
 
-def _publish(made: Path, target: Path) -> None:
-    with naming(target, "write"):
+def _publish(run: Runner, made: Path, job: Job) -> None:
+    if job.key is not None:
+        _sign(run, made, job.key)
+    with naming(job.target, "write"):
         made.chmod(0o644)
-        made.replace(target)
+        made.replace(job.target)
