@@ -51,17 +51,17 @@ def wrapped_description(package: Package) -> list[str]:
 
 
 def debian_date(date: int) -> str:
-    """As a Debian changelog has it: ``Wed, 25 Nov 2026 17:41:13 +0000``."""
+    """As a Debian changelog has it, and RFC 5322: day of the week, day, month, year, time, zone."""
     return formatdate(date).replace("-0000", "+0000")
 
 
 def rpm_date(date: int) -> str:
-    """As a spec's %changelog has it: ``Wed Nov 25 2026``. In the C locale, whatever this process has."""
+    """As a spec's %changelog has it: day of the week, month, day, year. In the C locale, whatever this process has."""
     weekday, day, month, year, *_ = formatdate(date).replace(",", "").split()
     return f"{weekday} {month} {day} {year}"
 
 
 def rfc3339_date(date: int) -> str:
-    """As RFC 3339 has it: ``2026-11-25T17:41:13Z``."""
+    """As RFC 3339 has it, in UTC."""
     year, month, day, hour, minute, second, *_ = parsedate(formatdate(date)) or (1970, 1, 1, 0, 0, 0)
     return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"

