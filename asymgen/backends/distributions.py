@@ -56,6 +56,15 @@ def is_rpm(os_release: Mapping[str, str]) -> bool:
     return bool(_RPM & {os_release.get("ID", ""), *os_release.get("ID_LIKE", "").split()})
 
 
+_SUSE = frozenset({"suse", "sles", "opensuse", "opensuse-leap", "opensuse-tumbleweed"})
+
+
+def rpm_init_folder(os_release: Mapping[str, str]) -> str:
+    """Where the distribution's own %{_initddir} points. Fedora and its kin have /etc/init.d as a link, if at all."""
+    ids = {os_release.get("ID", ""), *os_release.get("ID_LIKE", "").split()}
+    return "/etc/rc.d/init.d" if _RPM & ids and not _SUSE & ids else "/etc/init.d"
+
+
 def _of_version(name: str, os_release: Mapping[str, str]) -> str:
     major = os_release.get("VERSION_ID", "").partition(".")[0]
     if major.isdecimal():

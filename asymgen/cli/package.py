@@ -15,12 +15,14 @@ from asymgen.backends.distributions import is_rpm
 from asymgen.cli.inputs import read_host
 from asymgen.cli.options import BACKEND, CHOICES, PATH, READER, SNAPSHOTS, add_options
 from asymgen.cli.packaging import Built, Order, build_many, failures, refuse_one_name
+from asymgen.cli.repositories import lay_out_repositories, refuse_repositories, show_repositories
 from asymgen.errors import AsymgenError, CommandFailedError, InputError, UsageError
 from asymgen.model import Host
 from asymgen.packages import names
 from asymgen.report import printable
 from asymgen.system.commands import Runner
-from asymgen.system.package_builder import require_builders
+from asymgen.system.package_builder import NATIVE, NFPM, require_builders
+from asymgen.system.repository import REPOSITORIES, require_key, require_repository_tools
 
 FORMATS = ("deb", "rpm")
 
@@ -36,6 +38,10 @@ FORMATS = ("deb", "rpm")
 @click.option("--any-host", is_flag=True, help="Let it take effect on every host that it is installed on.")
 @click.option("--with-check", is_flag=True, help="Add a timer that asks every five minutes whether all is right.")
 @click.option("--sign", metavar="KEY", help="Sign it with this key: debsigs, rpmsign.")
+@click.option("--builder", type=click.Choice((NATIVE, NFPM)), default=NATIVE, show_default=True,
+              help="What packs: dpkg-deb and rpmbuild, or nfpm, where one of the two is not to be had.")  # fmt: skip
+@click.option("--repo", "repositories", type=click.Choice(tuple(REPOSITORIES)), multiple=True,
+              help="Make the folder a signed repository for apt or yum (dnf). Repeatable. Wants --sign.")  # fmt: skip
 @click.option("--keep-tree", is_flag=True, help="Keep the tree that was packed, and the .spec, beside the package.")
 @click.option("-o", "--output", metavar="DIR", type=PATH, default=".", show_default=True, help="Where packages go.")
 def command(**parameters: Any) -> None:
@@ -58,12 +64,18 @@ def command(**parameters: Any) -> None:
                 raise one
     refuse_one_name(hosts, parameters["name"])
     order = _order(parameters, hosts)
-    require_builders(Runner(), order.formats, signed=order.sign is not None)
+    _require_programs(order)
     results = build_many(hosts, parameters, order, _progress(len(hosts)))
+    made = any(built.files for built in results)
+    if made:
+        lay_out_repositories(order)
     if len(results) == 1:
         _show_one(results[0], Path(parameters["output"]))
     else:
         _show_many(results)
+    if made:
+        show_repositories(order)
+    _raise_failures(results)
 
 
 def _refuse_contradictions(parameters: dict[str, Any]) -> None:
@@ -73,6 +85,7 @@ def _refuse_contradictions(parameters: dict[str, Any]) -> None:
             raise UsageError(f"--{single[0]} is of one host, and there are {len(parameters['snapshot'])} snapshots")
     if parameters["maintainer"] is not None:
         names.check_maintainer(parameters["maintainer"])
+    refuse_repositories(parameters)
     if parameters["version"] is not None:
         names.check_version(parameters["version"])
 
@@ -94,8 +107,12 @@ def _order(parameters: dict[str, Any], hosts: dict[str, Host | AsymgenError]) ->
         raise InputError(f"-o {output}: there is no such directory", hint="make it first, or name another")
     given = os.environ.get("SOURCE_DATE_EPOCH")
     date = int(time.time()) if given is None else names.check_date(given)
-    formats = tuple(dict.fromkeys(parameters["formats"])) or _native_formats(hosts)
-    return Order(formats, output.resolve(), date, parameters["keep_tree"], parameters["sign"])
+    repositories = tuple(dict.fromkeys(parameters["repositories"]))
+    wanted = parameters["formats"] or [REPOSITORIES[kind] for kind in repositories]
+    return Order(
+        formats=tuple(dict.fromkeys(wanted)) or _native_formats(hosts), output=output.resolve(), date=date,
+        tree=parameters["keep_tree"], sign=parameters["sign"], builder=parameters["builder"], repositories=repositories,
+    )  # fmt: skip
 
 
 def _native_formats(hosts: dict[str, Host | AsymgenError]) -> tuple[str, ...]:
@@ -104,6 +121,14 @@ def _native_formats(hosts: dict[str, Host | AsymgenError]) -> tuple[str, ...]:
     if len(found) > 1:
         raise UsageError("some of the hosts install .deb and some .rpm", hint="say --format deb --format rpm")
     return tuple(found) or ("deb",)
+
+
+def _require_programs(order: Order) -> None:
+    run = Runner()
+    require_builders(run, order.formats, builder=order.builder, signed=order.sign is not None)
+    require_repository_tools(run, order.repositories)
+    if order.sign is not None:
+        require_key(run, order.sign)
 
 
 class _Progress:
@@ -143,6 +168,9 @@ def _show_many(results: list[Built]) -> None:
     for built in results:
         made = ", ".join(path.name for path in built.files) if built.error is None else f"failed: {built.error}"
         click.echo(printable(f"{built.source}  {made}"))
+
+
+def _raise_failures(results: list[Built]) -> None:
     failed = failures(results)
     if failed:
         named = ", ".join(built.source for built in failed)

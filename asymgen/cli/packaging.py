@@ -15,13 +15,13 @@ from asymgen.cli.inputs import Input, input_of
 from asymgen.detection import Detection, detect
 from asymgen.errors import AsymgenError, UsageError
 from asymgen.model import Host, Placement
-from asymgen.packages import deb, names, rpm
+from asymgen.packages import deb, names, nfpm, rpm
 from asymgen.packages.contents import Wishes, make_package
 from asymgen.packages.model import Identity, Package
 from asymgen.packages.previous import Previous, parse_previous
 from asymgen.planfile import PLAN_PATH, plan_text, read_kept
 from asymgen.system.commands import Runner
-from asymgen.system.package_builder import build_deb, build_rpm
+from asymgen.system.package_builder import NFPM, Job, build_by_nfpm, build_deb, build_rpm
 from asymgen.system.package_reader import Held, read_package
 from asymgen.system.texts import write_text
 
@@ -35,6 +35,8 @@ class Order:
     date: int
     tree: bool
     sign: str | None
+    builder: str
+    repositories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,16 +133,13 @@ def _pack(run: Runner, package: Package, form: str, *, order: Order) -> Path:
     name = deb.file_name(package) if form == "deb" else rpm.file_name(package)
     target = order.output / name
     tree = order.output / f"{name}.tree" if order.tree else None
-    if form == "deb":
-        build_deb(run, deb.deb_tree(package), target=target, date=order.date, tree=tree)
-        if order.sign is not None:
-            run.run(("debsigs", "--sign=origin", f"--default-key={order.sign}", str(target)), timeout=600)
-        return target
-    build_rpm(run, rpm.rpm_tree(package), rpm.spec_text(package), target=target, date=order.date, tree=tree)
-    if order.sign is not None:
-        # Debian's macro names gpg2, which is not there.
-        defines = ("--define", f"_gpg_name {order.sign}", "--define", "__gpg /usr/bin/gpg")
-        run.run(("rpmsign", *defines, "--addsign", str(target)), timeout=600)
+    job = Job(target, order.date, tree, order.sign)
+    if order.builder == NFPM:
+        build_by_nfpm(run, nfpm.nfpm_tree(package, form), nfpm.nfpm_files(package, form), job=job)
+    elif form == "deb":
+        build_deb(run, deb.deb_tree(package), job=job)
+    else:
+        build_rpm(run, rpm.rpm_tree(package), rpm.spec_text(package), job=job, init_folder=package.rpm_init_folder)
     return target
 
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from asymgen import __version__, templating
 from asymgen.backends import BACKENDS, networkd, networkd_follow, shell
+from asymgen.backends.distributions import rpm_init_folder
 from asymgen.changes import wanted_content
 from asymgen.detection import Detection
 from asymgen.errors import UnsupportedError
@@ -79,6 +80,7 @@ def make_package(
         identity, _plain(host.hostname), summary="source-based routing of one host, by its own network manager",
         description=_description(detection, guard), changes=_changes(detection), files=tuple(sorted(files, key=_path)),
         depends_deb=depends["deb"], depends_rpm=depends["rpm"], guard=guard, upkeep=upkeep,
+        rpm_init_folder=rpm_init_folder(host.os_release),
         obsolete=tuple(path for path in _obsolete(previous) if path not in present),
     )  # fmt: skip
 

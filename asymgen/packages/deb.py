@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from asymgen import templating
@@ -18,8 +18,13 @@ _CONTROL = PurePosixPath("/DEBIAN")
 
 def deb_tree(package: Package) -> tuple[PackageFile, ...]:
     """Every file below the tree's root, control files included."""
-    payload = (*package.files, *_documents(package), *_pristine(package))
+    payload = deb_payload(package)
     return (*payload, *_control_files(package, payload))
+
+
+def deb_payload(package: Package, *, unlisted: Sequence[PurePosixPath] = ()) -> tuple[PackageFile, ...]:
+    """Every file that is installed; ``unlisted`` as for ``script``."""
+    return (*package.files, *_documents(package, unlisted), *_pristine(package))
 
 
 def file_name(package: Package) -> str:
@@ -27,7 +32,7 @@ def file_name(package: Package) -> str:
     return f"{package.identity.name}_{package.identity.version}_all.deb"
 
 
-def _documents(package: Package) -> tuple[PackageFile, ...]:
+def _documents(package: Package, unlisted: Sequence[PurePosixPath]) -> tuple[PackageFile, ...]:
     folder = PurePosixPath("/usr/share/doc", package.identity.name)
     changelog = templating.render(
         "deb/changelog.j2", package=package, date=documents.debian_date(package.identity.date)
@@ -37,7 +42,7 @@ def _documents(package: Package) -> tuple[PackageFile, ...]:
         PackageFile(folder / "README", documents.readme(package).encode("utf-8", "surrogateescape")),
         PackageFile(folder / "changelog.gz", gzipped(changelog.encode("ascii"))),
         PackageFile(folder / "copyright", documents.copyright_text().encode("ascii")),
-        *_overrides(package),
+        *_overrides(package, unlisted),
     )
 
 
@@ -50,11 +55,12 @@ def _pristine(package: Package) -> tuple[PackageFile, ...]:
     )
 
 
-def _overrides(package: Package) -> tuple[PackageFile, ...]:
+def _overrides(package: Package, unlisted: Sequence[PurePosixPath]) -> tuple[PackageFile, ...]:
     """Only where there is something to say: lintian also names overrides that override nothing."""
-    if not any(str(path).startswith("/usr/lib/NetworkManager/") for path in package.paths):
+    dispatched = any(str(path).startswith("/usr/lib/NetworkManager/") for path in package.paths)
+    if not dispatched and not unlisted:
         return ()
-    text = templating.render("deb/lintian-overrides.j2", package=package)
+    text = templating.render("deb/lintian-overrides.j2", package=package, dispatched=dispatched, unlisted=unlisted)
     return (PackageFile(PurePosixPath("/usr/share/lintian/overrides", package.identity.name), text.encode("ascii")),)
 
 
@@ -80,11 +86,12 @@ def _control_files(package: Package, payload: Iterable[PackageFile]) -> tuple[Pa
     return (*files, *(PackageFile(_CONTROL / name, script(package, name), 0o755) for name in SCRIPTS))
 
 
-def script(package: Package, name: str) -> bytes:
-    """One of the maintainer scripts."""
+def script(package: Package, name: str, *, unlisted: Sequence[PurePosixPath] = ()) -> bytes:
+    """One of the maintainer scripts. ``unlisted`` are files of other versions in /etc that it shall take away, where
+    the list of conffiles cannot say so."""
     text = templating.render(
         f"deb/{name}.j2", package=package, upkeep=package.upkeep, guard=package.guard, hostname=package.hostname,
-        conffiles=[file.path for file in package.files if file.config],
+        conffiles=[file.path for file in package.files if file.config], unlisted=unlisted,
     )  # fmt: skip
     return text.encode("utf-8", "surrogateescape")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from email.utils import formatdate
+from email.utils import formatdate, parsedate
 
-from asymgen import templating
+from asymgen import __version__, templating
 from asymgen.packages.model import Package
 
 # The text of LICENSE, which an installed asymgen does not have at hand; a test compares them.
@@ -40,17 +40,28 @@ def copyright_text() -> str:
     return templating.render("package/copyright.j2", licence=[line or "." for line in LICENCE.splitlines()])
 
 
+def changes(package: Package) -> tuple[str, ...]:
+    """The entries of the changelog."""
+    return (f"Made by asymgen {__version__} for the host {package.hostname}.", *package.changes)
+
+
 def wrapped_description(package: Package) -> list[str]:
     """The description in lines of at most 76 characters."""
     return [line for paragraph in package.description for line in textwrap.wrap(paragraph, 76)]
 
 
 def debian_date(date: int) -> str:
-    """As a Debian changelog has it: ``Wed, 25 Nov 2026 17:41:13 +0000``."""
+    """As a Debian changelog has it, and RFC 5322: day of the week, day, month, year, time, zone."""
     return formatdate(date).replace("-0000", "+0000")
 
 
 def rpm_date(date: int) -> str:
-    """As a spec's %changelog has it: ``Wed Nov 25 2026``. In the C locale, whatever this process has."""
+    """As a spec's %changelog has it: day of the week, month, day, year. In the C locale, whatever this process has."""
     weekday, day, month, year, *_ = formatdate(date).replace(",", "").split()
     return f"{weekday} {month} {day} {year}"
+
+
+def rfc3339_date(date: int) -> str:
+    """As RFC 3339 has it, in UTC."""
+    year, month, day, hour, minute, second, *_ = parsedate(formatdate(date)) or (1970, 1, 1, 0, 0, 0)
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"

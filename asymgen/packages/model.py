@@ -86,6 +86,8 @@ class Package:
     depends_rpm: tuple[str, ...]
     guard: Guard
     upkeep: Upkeep
+    rpm_init_folder: str = "/etc/init.d"
+    """What %{_initddir} is on the host, which may not be the one that builds."""
     obsolete: tuple[PurePosixPath, ...] = ()
     """Files of other versions in /etc that this one does not have."""
 

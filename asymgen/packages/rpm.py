@@ -9,8 +9,8 @@ from asymgen import templating
 from asymgen.packages import documents
 from asymgen.packages.model import INIT_SCRIPT, LIBEXEC, SHARE, Package, PackageFile
 
-_SCRIPTS = ("pre", "post", "preun", "postun")
-_OWN_FOLDERS = (LIBEXEC, SHARE)
+SCRIPTS = ("pre", "post", "preun", "postun")
+OWN_FOLDERS = (LIBEXEC, SHARE)
 
 
 def rpm_tree(package: Package) -> tuple[PackageFile, ...]:
@@ -20,10 +20,9 @@ def rpm_tree(package: Package) -> tuple[PackageFile, ...]:
 
 def spec_text(package: Package) -> str:
     """The spec. Paths are plain already: contents.py refuses others."""
-    scripts = {name: _script(package, name) for name in _SCRIPTS}
-    summary = package.summary[:1].upper() + package.summary[1:]
+    scripts = {name: script(package, name) for name in SCRIPTS}
     return templating.render(
-        "rpm/package.spec.j2", package=package, upkeep=package.upkeep, summary=summary,
+        "rpm/package.spec.j2", package=package, upkeep=package.upkeep, summary=summary(package),
         wrapped=documents.wrapped_description(package), entries=tuple(_entries(package)),
         date=documents.rpm_date(package.identity.date), **scripts,
     )  # fmt: skip
@@ -34,7 +33,13 @@ def file_name(package: Package) -> str:
     return f"{package.identity.name}-{package.identity.version}-1.noarch.rpm"
 
 
-def _script(package: Package, name: str) -> str:
+def summary(package: Package) -> str:
+    """As rpm writes it: with a capital."""
+    return package.summary[:1].upper() + package.summary[1:]
+
+
+def script(package: Package, name: str) -> str:
+    """One of the scriptlets."""
     return templating.render(
         f"rpm/{name}.j2", package=package, upkeep=package.upkeep, guard=package.guard, hostname=package.hostname
     )
@@ -51,7 +56,7 @@ def _documents(package: Package) -> tuple[PackageFile, ...]:
 def _entries(package: Package) -> Iterator[str]:
     """Lines of %files. Scripts in /etc are no %config: they would stay behind."""
     paths = [file.path for file in rpm_tree(package)]
-    for folder in _OWN_FOLDERS:
+    for folder in OWN_FOLDERS:
         if any(str(path).startswith(f"{folder}/") for path in paths):
             yield f"%dir {folder}"
     for file in rpm_tree(package):

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from asymgen.errors import CommandFailedError
 
@@ -68,12 +69,14 @@ class Runner:
         check: bool = True,
         input: str | None = None,  # noqa: A002 subprocess.run() calls it that
         timeout: float = 60.0,
+        cwd: Path | None = None,
     ) -> Result:
-        """Run ``argv`` to its end, with ``input`` on its standard input. With ``check``, an exit code
-        other than 0 raises; a missing program and a timeout (in seconds) always do."""
+        """Run ``argv`` to its end, with ``input`` on its standard input, in the folder ``cwd``. With ``check``, an
+        exit code other than 0 raises; a missing program and a timeout (in seconds) always do."""
         if self._echo is not None:
-            self._echo(f"+ {pasteable(argv)}")
-        result = self._finished(argv, text=input, timeout=timeout)
+            there = "" if cwd is None else f"cd {pasteable([str(cwd)])} && "
+            self._echo(f"+ {there}{pasteable(argv)}")
+        result = self._finished(argv, text=input, timeout=timeout, cwd=cwd)
         if check and result.returncode != 0:
             raise CommandFailedError(_failure(result))
         return result
@@ -90,13 +93,13 @@ class Runner:
         except OSError as problem:
             raise CommandFailedError(f"{pasteable(argv)}: cannot be started: {problem.strerror}") from problem
 
-    def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float) -> Result:
+    def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float, cwd: Path | None) -> Result:
         if not self.has(argv[0]):
             raise MissingProgramError(f"{argv[0]}: no such program", hint=f"Install the package that has {argv[0]}.")
         try:
             done = subprocess.run(
                 list(argv), input=b"" if text is None else os.fsencode(text),
-                capture_output=True, check=False,
+                capture_output=True, check=False, cwd=cwd,
                 timeout=timeout, env={**os.environ, "PATH": self._path, "LC_ALL": "C"},
             )  # fmt: skip
         except subprocess.TimeoutExpired:

