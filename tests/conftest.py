@@ -8,10 +8,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from tests.namespaces import Namespace, namespace
+from tests.networkmanager_daemon import unpack
 
 
 @cache
@@ -39,3 +41,12 @@ def net() -> Iterator[Namespace]:
     """A fresh network namespace with ``lo`` up; mark the test ``netns``."""
     with namespace() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def networkmanager_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """NetworkManager and what it needs, unpacked: installed it would take over this machine's network."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "networkmanager"
+    shared.mkdir(exist_ok=True)
+    return unpack(shared)

@@ -18,6 +18,7 @@ from asymgen.model import Kept
 from asymgen.parse import parse_host
 from tests.case_files import CASES, Case, choices_of
 from tests.host_loader import address_words, differences, loaded_host, route_words, table_numbers
+from tests.live_state import live_host, not_as_wanted
 from tests.namespaces import Namespace
 from tests.netns.test_cases import wrong_answers
 
@@ -36,7 +37,7 @@ class Script:
 
     def __init__(self, case: Case, backend: str, folder: Path) -> None:
         choices = replace(choices_of(case), backends={"": backend})
-        detection = detect(parse_host(case.snapshot), choices, Kept())
+        self.detection = detection = detect(parse_host(case.snapshot), choices, Kept())
         self.interfaces = sorted({uplink.interface for uplink in detection.plan.uplinks})
         self.addresses = {str(address.address) for uplink in detection.plan.uplinks for address in uplink.addresses}
         self.path = folder / "asymgen"
@@ -100,8 +101,10 @@ def test_script_keeps_the_promise(case: Case, backend: str, tmp_path: Path) -> N
     with loaded_host(case.snapshot) as host:
         before = everything(host)
         script = Script(case, backend, tmp_path)
+        unplanned = live_host(host)
         script.run(host, "start")
         once = everything(host)
+        assert not_as_wanted(host, unplanned, script.detection) == []
         assert wrong_answers(host, case.expect["asks"]) == []
         script.start_four_times_at_once(host)
         assert everything(host) == once, "running it again changed something"

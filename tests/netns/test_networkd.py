@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,15 +29,13 @@ from asymgen.model import (
     Kept,
     ManagedInterface,
     Managers,
-    Route,
-    RouteType,
-    Rule,
 )
 from asymgen.parse import parse_host
 from asymgen.planner import plan
 from tests.case_files import CASES, Case, choices_of
 from tests.command_line import TREE
 from tests.host_loader import loaded_host, route_words, table_numbers
+from tests.live_state import bare_routes, bare_rules, live_host, not_as_wanted
 from tests.namespaces import Namespace, namespace
 from tests.netns.test_backends_on_cases import everything
 from tests.netns.test_cases import wrong_answers
@@ -126,46 +124,6 @@ def gateways(host: Host, interface: str) -> tuple[Address, ...]:
     known = host.managers.interfaces.get(interface, ManagedInterface("networkd")).gateways
     hops = (hop for route in host.routes if route.table == TABLE_MAIN for hop in route.nexthops)
     return (*known, *(hop.gateway for hop in hops if hop.interface == interface and hop.gateway))
-
-
-def live_host(host: Namespace) -> Host:
-    """What the kernel holds now."""
-    objects = {
-        "links": ("link",), "addrs": ("addr",), "rules4": ("-4", "rule"), "rules6": ("-6", "rule"),
-        "routes4": ("-4", "route", "show", "table", "all"), "routes6": ("-6", "route", "show", "table", "all"),
-    }  # fmt: skip
-    snapshot = {key: host.json("-d", *words) for key, words in objects.items()}
-    return parse_host({**snapshot, "os_release": {}}, origin="the namespace")
-
-
-def bare_rules(rules: Iterable[Rule]) -> list[str]:
-    """Comparable: without the protocol, which networkd does not let us choose."""
-    return sorted(str(replace(rule, protocol=0)) for rule in rules)
-
-
-def bare_routes(routes: Iterable[Route]) -> list[str]:
-    """Comparable: IPv6 shows a device where a route has none; metrics differ between the families; our gateways
-    are all said to be on-link."""
-    found = []
-    for route in routes:
-        hops = tuple(replace(hop, onlink=False) for hop in route.nexthops if route.type is RouteType.UNICAST)
-        metric = 0 if route.family == 6 else route.metric
-        found.append(str(replace(route, nexthops=hops, metric=metric, scope="")))
-    return sorted(found)
-
-
-def not_as_wanted(host: Namespace, before: Host, detection: Detection) -> list[str]:
-    """What the kernel has of ours and should not ("+"), and the other way round ("-")."""
-    now = live_host(host)
-    theirs = bare_rules(before.rules)
-    has = [line for line in bare_rules(now.rules) if line not in theirs]
-    has += bare_routes(route for route in now.routes if route.protocol == PROTOCOL)
-    has += [f"{link.name} {link.group}" for link in now.links if link.group]
-    wants = bare_rules(detection.state.rules) + bare_routes(detection.state.routes)
-    groups = {link.name: link.group for link in before.links if link.group}
-    groups.update({member.interface: member.group for member in detection.state.groups})
-    wants += [f"{name} {group}" for name, group in groups.items()]
-    return [f"+ {line}" for line in has if line not in wants] + [f"- {line}" for line in wants if line not in has]
 
 
 def wait_until_held(daemon: Networkd, before: Host, detection: Detection) -> None:

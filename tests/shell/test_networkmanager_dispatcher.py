@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.networkmanager_daemon import NetworkManager, networkmanager, unpack
+from tests.networkmanager_daemon import NetworkManager, networkmanager
 from tests.packet_lab import PacketLab, packet_lab
 from tests.shell.lab import Lab, lab
 from tests.states import TWO_SUBNETS, Wire, kernel_state, moving
@@ -112,11 +112,6 @@ def test_start_and_stop_by_hand(host: Lab) -> None:
 # --- under the real daemon ---
 
 
-@pytest.fixture(scope="session")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return unpack(tmp_path_factory.mktemp("networkmanager"))
-
-
 @pytest.fixture
 def providers() -> Iterator[PacketLab]:
     """Two providers in front of a host whose interfaces nobody has configured yet."""
@@ -128,10 +123,10 @@ def providers() -> Iterator[PacketLab]:
 
 
 @pytest.fixture
-def daemon(providers: PacketLab, unpacked: Path, tmp_path: Path) -> Iterator[NetworkManager]:
+def daemon(providers: PacketLab, networkmanager_packages: Path, tmp_path: Path) -> Iterator[NetworkManager]:
     """NetworkManager with a static profile for each uplink, and the script where --write puts it."""
     written = Lab(providers.host, tmp_path, PROVIDERS).write(kernel_state(PROVIDERS), backend="networkmanager")
-    with networkmanager(providers.host, tmp_path / "root", unpacked) as made:
+    with networkmanager(providers.host, tmp_path / "root", networkmanager_packages) as made:
         assert made.etc == written / "etc"
         for name in ("eth0", "eth1"):
             four, six = (wire for wire in PROVIDERS if wire.interface == name)

@@ -14,7 +14,7 @@ import pytest
 
 from asymgen.foreign import LOWEST_JUMP, find_tunnel
 from asymgen.model import Family, Host, KernelState
-from tests.netns.test_networkd import live_host
+from tests.live_state import live_host
 from tests.shell.lab import OLD_HOST, SHELLS, Lab, lab
 from tests.states import HOST, TWO_SUBNETS, Wire, kernel_state, moving, renamed, watched
 from tests.watch_lab import Watcher, wait_until, watcher
