@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,11 +125,11 @@ def _mounts_of(process: Path) -> str:
         return ""
 
 
-def unpack(folder: Path) -> Path:
-    """The packages, unpacked below ``folder``; taken from ASYMGEN_TEST_PACKAGES where they lie there."""
+def unpack(folder: Path, names: Sequence[str] = PACKAGES) -> Path:
+    """The packages ``names``, unpacked below ``folder``; taken from ASYMGEN_TEST_PACKAGES where they lie there."""
     kept = os.environ.get("ASYMGEN_TEST_PACKAGES", "")
     debs = []
-    for name in PACKAGES:
+    for name in names:
         found = sorted(Path(kept).glob(f"{name}_*.deb")) if kept else []
         if not found:
             subprocess.run(["apt-get", "download", name], cwd=folder, capture_output=True, check=False)
