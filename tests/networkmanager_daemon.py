@@ -134,14 +134,14 @@ def _mounts_of(process: Path) -> str:
         return ""
 
 
-def unpack(folder: Path) -> Path:
-    """The packages, unpacked below ``folder`` by whoever comes first; taken from ASYMGEN_TEST_PACKAGES where they
-    lie there."""
+def unpack(folder: Path, names: Sequence[str] = PACKAGES) -> Path:
+    """The packages ``names``, unpacked below ``folder`` by whoever comes first; taken from ASYMGEN_TEST_PACKAGES where
+    they lie there."""
     root, complete = folder / "unpacked", folder / "complete"
     with (folder / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not complete.exists():
-            for deb in _packages(folder):
+            for deb in _packages(folder, names):
                 subprocess.run(["dpkg-deb", "-x", str(deb), str(root)], check=True)
             if (root / "lib").is_dir():  # packages for merged and unmerged /usr
                 shutil.copytree(root / "lib", root / "usr/lib", symlinks=True, dirs_exist_ok=True)
@@ -149,12 +149,12 @@ def unpack(folder: Path) -> Path:
     return root
 
 
-def _packages(folder: Path) -> list[Path]:
+def _packages(folder: Path, names: Sequence[str]) -> list[Path]:
     kept = Path(os.environ.get("ASYMGEN_TEST_PACKAGES", folder))
-    missing = [name for name in PACKAGES if not list(kept.glob(f"{name}_*.deb"))]
+    missing = [name for name in names if not list(kept.glob(f"{name}_*.deb"))]
     if missing:
         subprocess.run(["apt-get", "download", *missing], cwd=folder, capture_output=True, check=False)
-    found = [next((deb for place in (kept, folder) for deb in place.glob(f"{name}_*.deb")), None) for name in PACKAGES]
+    found = [next((deb for place in (kept, folder) for deb in place.glob(f"{name}_*.deb")), None) for name in names]
     assert None not in found, f"apt-get download {' '.join(missing)} failed"
     return [deb for deb in found if deb is not None]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from asymgen.backends import shared_files, shell
+from asymgen.backends import networkmanager_follow, shared_files, shell
 from asymgen.backends.distributions import default_manager
 from asymgen.errors import UnsupportedError
 from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
@@ -58,7 +58,12 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
         "networkmanager/dispatcher.sh.j2", state, host, path=path, role=role, files=(path,), placement=placement
     )
     script = RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=role)
-    return (script, *shared_files.networkd_tolerance(host, placement), *shared_files.render(state, host, placement))
+    return (
+        script,
+        *networkmanager_follow.follow_files(state, host, placement, script=path, version=version),
+        *shared_files.networkd_tolerance(host, placement),
+        *shared_files.render(state, host, placement),
+    )
 
 
 def activation(host: Host) -> tuple[Command, ...]:
@@ -68,17 +73,27 @@ def activation(host: Host) -> tuple[Command, ...]:
         return (start,)
     # Where the unit is disabled, the bus cannot start it, and no script ever runs.
     enable = ("systemctl", "enable", "NetworkManager-dispatcher.service")
-    return (Command(enable, "let NetworkManager call its scripts"), start)
+    return (Command(enable, "let NetworkManager call its scripts"), start, _following("systemctl restart"))
 
 
-def deactivation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
+def _following(verb: str) -> Command:
+    """Where leases are not told of, and only there, the unit lies there."""
+    path, unit = networkmanager_follow.PATH, networkmanager_follow.UNIT
+    act = f"[ ! -e {path} ] || {{ systemctl daemon-reload && {verb} {unit}; }}"
+    return Command(("sh", "-c", act), "follow leases that NetworkManager does not tell of")
+
+
+def deactivation(host: Host) -> tuple[Command, ...]:
     """Take out of the kernel what the script put in."""
-    return (Command((SCRIPT[Placement.ADMIN], "stop"), "take rules and routes out of the kernel"),)
+    stop = Command((SCRIPT[Placement.ADMIN], "stop"), "take rules and routes out of the kernel")
+    return (_following("systemctl stop"), stop) if host.managers.init == "systemd" else (stop,)
 
 
-def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
+def after_removal(host: Host) -> tuple[Command, ...]:
     """NetworkManager reads the folder at every event."""
-    return ()
+    if host.managers.init != "systemd":
+        return ()
+    return (Command(("systemctl", "daemon-reload"), "let systemd forget what followed leases"),)
 
 
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend

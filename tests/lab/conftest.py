@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from tests.lab.machine import Machine, machine
 from tests.lab.roots import SYSTEMS
 from tests.lab.rows import ROWS, Boot, configuration
-from tests.lab.world import World, dhcp, world
-from tests.packet_lab import PREFIXES
+from tests.lab.world import World, world
 
 
 @pytest.fixture(params=ROWS, ids=str)
@@ -23,11 +21,7 @@ def row(request: pytest.FixtureRequest) -> Boot:
 
 @pytest.fixture
 def around(row: Boot, tmp_path: Path) -> Iterator[World]:
-    with ExitStack() as stack:
-        made = stack.enter_context(world())
-        if row.by_dhcp:
-            for place, gateway in enumerate(made.gateways):
-                stack.enter_context(dhcp(gateway, tmp_path, place, address=f"{PREFIXES[place][0]}.50"))
+    with world(row.addressing, tmp_path) as made:
         yield made
 
 

@@ -1,6 +1,6 @@
-"""What a run of the lab saw: a line of JSON per machine and event, and the table that people read.
+"""What a run of the lab saw: a line of JSON per machine and event, and the tables that people read.
 
-``make lab`` sets ASYMGEN_LAB_RESULTS to a file, and writes docs/proof.md by ``python -m tests.lab.journal FILE``.
+``make lab`` sets ASYMGEN_LAB_RESULTS to a file, and writes docs/proof.md by ``python -m tests.lab.journal FILE…``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+
+from tests.lab.proof_page import HEAD, PARTS
 
 
 @dataclass(frozen=True)
 class Entry:
     """``seconds`` until all addresses answered again; ``outcome`` is kept, or lost where nothing tells the backend
-    of the event (then it is right again after a restart of its service)."""
+    of the event (then it is right again after a restart of its service). ``part``: which table it goes into."""
 
     system: str
     backend: str
@@ -27,6 +30,11 @@ class Entry:
     event: str
     outcome: str
     seconds: float
+    part: str = "events"
+
+    @property
+    def machine(self) -> tuple[str, str, str]:
+        return self.system, self.backend, self.addressing
 
 
 def note(entry: Entry) -> None:
@@ -37,20 +45,34 @@ def note(entry: Entry) -> None:
             results.write(json.dumps(asdict(entry)) + "\n")
 
 
-def report(entries: Iterable[Entry]) -> str:
-    """docs/proof.md: an event per line, a machine per column group."""
-    entries = list(entries)
-    events = list(dict.fromkeys(entry.event for entry in entries))
-    machines = sorted({(entry.system, entry.backend, entry.addressing) for entry in entries})
-    found = {(entry.system, entry.backend, entry.addressing, entry.event): entry for entry in entries}
+def report(entries: Sequence[Entry]) -> str:
+    """docs/proof.md: a table per part."""
     today = date.today().isoformat()  # noqa: DTZ011 - the day for people, where the lab stands
-    lines = [_HEAD.format(date=today, versions=_versions()), ""]
-    lines.append("| system | backend | addresses | " + " | ".join(events) + " |")
-    lines.append("|---" * (3 + len(events)) + "|")
-    for machine in machines:
-        cells = [_cell(found.get((*machine, event))) for event in events]
-        lines.append("| " + " | ".join([*machine, *cells]) + " |")
+    lines = [HEAD.format(date=today, versions=_versions())]
+    for part, text in PARTS.items():
+        found = [entry for entry in entries if entry.part == part]
+        lines += ["", text, "", *_table(found)] if found else []
     return "\n".join(lines) + "\n"
+
+
+def _table(entries: Sequence[Entry]) -> list[str]:
+    """An event per column, a machine per line."""
+    events = _in_order(entries)
+    found = {(entry.machine, entry.event): entry for entry in entries}
+    lines = ["| system | backend | addresses | " + " | ".join(events) + " |", "|---" * (3 + len(events)) + "|"]
+    for machine in sorted({entry.machine for entry in entries}):
+        lines.append("| " + " | ".join([*machine, *(_cell(found.get((machine, event))) for event in events)]) + " |")
+    return lines
+
+
+def _in_order(entries: Sequence[Entry]) -> list[str]:
+    """Events as they came; the machines ran side by side, and not each has each."""
+    places: dict[str, int] = defaultdict(int)
+    seen: dict[tuple[str, str, str], int] = defaultdict(int)
+    for entry in entries:
+        seen[entry.machine] += 1
+        places[entry.event] = max(places[entry.event], seen[entry.machine])
+    return sorted(places, key=places.__getitem__)
 
 
 def _cell(entry: Entry | None) -> str:
@@ -64,21 +86,11 @@ def _versions() -> str:
     return f"Linux {platform.release()}, {' '.join(nspawn.split()[:2])} (systemd-nspawn), {os.cpu_count()} cores"
 
 
-_HEAD = """\
-# Proof: real systems, real events
-
-Written by `make lab` on {date}; {versions}. Do not edit.
-
-Each line is a Debian system booted by its own init with its own network manager, between two providers that drop
-packets with a foreign source (BCP 38). After each event every address of the machine is asked by ping, TCP and UDP
-from a client behind both providers; containers reach the machine's addresses and back; what the machine sends without
-a source leaves as before; no packet reached the wrong provider; no rule is there twice. A figure is the time from the
-event's end until all addresses answered a ping again (an address by DHCP, or IPv6's duplicate detection, takes its own
-second or two). **lost** means that nothing tells this backend of the event; `service asymgen restart` puts it right,
-and the proof was asked after that. An empty cell: the system has no such event. RPM distributions cannot be booted by
-this lab: their scripts are the same text, run on these systems."""
+def read(places: Iterable[str]) -> list[Entry]:
+    """The entries of several runs' files."""
+    lines = [line for place in places for line in Path(place).read_text(encoding="utf-8").splitlines()]
+    return [Entry(**json.loads(line)) for line in lines]
 
 
 if __name__ == "__main__":
-    lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
-    print(report(Entry(**json.loads(line)) for line in lines), end="")
+    print(report(read(sys.argv[1:])), end="")

@@ -7,13 +7,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from asymgen.backends import BACKENDS
+from asymgen.backends import BACKENDS, watcher
 from asymgen.cli.inputs import read_host
 from asymgen.snapshot_script import snapshot_script
 from tests.command_line import asymgen
-from tests.lab.configured import Configuration
+from tests.lab.configured import Addressing, Configuration
 from tests.lab.events import global_addresses
 from tests.lab.machine import Machine, wait_for
+
+STATIC, DHCP, RA, SHARED, ONLINK = Addressing
 
 
 @dataclass(frozen=True)
@@ -23,47 +25,56 @@ class Boot:
     system: str
     manager: str
     backend: str
-    by_dhcp: bool = False
+    addressing: Addressing = STATIC
     in_ci: bool = True
     spared: frozenset[str] = frozenset()
     """Events that this system does not survive without asymgen either."""
-
-    @property
-    def addressing(self) -> str:
-        return "DHCP" if self.by_dhcp else "static"
+    ahead: bool = False
+    """With the watcher (``--ahead``), and a tunnel by wg-quick."""
 
     def __str__(self) -> str:
-        return f"{self.system}-{self.backend}-{'dhcp' if self.by_dhcp else 'static'}"
+        return f"{self.system}-{self.backend}-{self.addressing.name.lower()}{'-ahead' if self.ahead else ''}"
 
 
 EVERY_ROW = (
     Boot("bookworm", "ifupdown", "ifupdown"),
-    Boot("bookworm", "ifupdown", "ifupdown", by_dhcp=True),
+    Boot("bookworm", "ifupdown", "ifupdown", DHCP),
+    Boot("bookworm", "ifupdown", "ifupdown", RA, in_ci=False),
+    Boot("bookworm", "ifupdown", "ifupdown", SHARED, in_ci=False),
+    Boot("bookworm", "ifupdown", "ifupdown", ONLINK, in_ci=False),
     Boot("bookworm", "NetworkManager", "networkmanager"),
-    Boot("bookworm", "NetworkManager", "networkmanager", by_dhcp=True),
+    Boot("bookworm", "NetworkManager", "networkmanager", DHCP),
+    Boot("bookworm", "NetworkManager", "networkmanager", RA, in_ci=False),
+    Boot("bookworm", "NetworkManager", "networkmanager", SHARED, in_ci=False),
+    Boot("bookworm", "NetworkManager", "networkmanager", ONLINK, in_ci=False),
     Boot("bookworm", "networkd", "systemd-networkd"),
-    Boot("bookworm", "networkd", "systemd-networkd", by_dhcp=True),
+    Boot("bookworm", "networkd", "systemd-networkd", DHCP),
+    Boot("bookworm", "networkd", "systemd-networkd", RA, in_ci=False),
+    Boot("bookworm", "networkd", "systemd-networkd", SHARED, in_ci=False),
+    Boot("bookworm", "networkd", "systemd-networkd", ONLINK, in_ci=False),
     Boot("bookworm", "ifupdown", "sysv"),  # under systemd: the native unit
     Boot("bookworm-sysvinit", "ifupdown", "sysv"),
-    Boot("bookworm-sysvinit", "ifupdown", "ifupdown", by_dhcp=True),
+    Boot("bookworm-sysvinit", "ifupdown", "sysv", SHARED, in_ci=False),
+    Boot("bookworm-sysvinit", "ifupdown", "sysv", ONLINK, in_ci=False),
+    Boot("bookworm-sysvinit", "ifupdown", "ifupdown", DHCP),
     Boot("bullseye", "networkd", "systemd-networkd", in_ci=False),  # systemd 247: no device groups in its rules
     # networkd 247 gives a link up that goes down while it sets a DHCP route.
-    Boot("bullseye", "networkd", "systemd-networkd", by_dhcp=True, in_ci=False, spared=frozenset({"twenty flaps"})),
-    Boot("bullseye", "NetworkManager", "networkmanager", by_dhcp=True, in_ci=False),
+    Boot("bullseye", "networkd", "systemd-networkd", DHCP, in_ci=False, spared=frozenset({"twenty flaps"})),
+    Boot("bullseye", "NetworkManager", "networkmanager", DHCP, in_ci=False),
     Boot("bullseye", "ifupdown", "ifupdown", in_ci=False),
     Boot("trixie", "networkd", "systemd-networkd", in_ci=False),
-    Boot("trixie", "networkd", "systemd-networkd", by_dhcp=True, in_ci=False),
+    Boot("trixie", "networkd", "systemd-networkd", DHCP, in_ci=False),
     Boot("trixie", "NetworkManager", "networkmanager", in_ci=False),
-    Boot("trixie", "NetworkManager", "networkmanager", by_dhcp=True, in_ci=False),
+    Boot("trixie", "NetworkManager", "networkmanager", DHCP, in_ci=False),
     Boot("trixie", "ifupdown", "ifupdown", in_ci=False),
-    Boot("trixie", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),  # its client is dhcpcd
+    Boot("trixie", "ifupdown", "ifupdown", DHCP, in_ci=False),  # its client is dhcpcd
     Boot("trixie", "ifupdown", "sysv", in_ci=False),
     Boot("trixie-sysvinit", "ifupdown", "sysv", in_ci=False),
-    Boot("trixie-sysvinit", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+    Boot("trixie-sysvinit", "ifupdown", "ifupdown", DHCP, in_ci=False),
     Boot("bookworm-ifupdown2", "ifupdown", "ifupdown", in_ci=False),
-    Boot("bookworm-ifupdown2", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+    Boot("bookworm-ifupdown2", "ifupdown", "ifupdown", DHCP, in_ci=False),
     Boot("bookworm-ifupdown-ng", "ifupdown", "ifupdown", in_ci=False),
-    Boot("bookworm-ifupdown-ng", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+    Boot("bookworm-ifupdown-ng", "ifupdown", "ifupdown", DHCP, in_ci=False),
 )
 
 ROWS = tuple(row for row in EVERY_ROW if row.in_ci or os.environ.get("ASYMGEN_LAB") == "all")
@@ -71,7 +82,7 @@ ROWS = tuple(row for row in EVERY_ROW if row.in_ci or os.environ.get("ASYMGEN_LA
 
 
 def configuration(row: Boot) -> Configuration:
-    return Configuration(row.manager, by_dhcp=row.by_dhcp)
+    return Configuration(row.manager, row.addressing)
 
 
 def has_addresses(server: Machine, addresses: tuple[str, ...]) -> bool:
@@ -89,7 +100,7 @@ def write(server: Machine, row: Boot, folder: Path) -> None:
     assert json.loads(snapshot.read_text())["notes"] == []
     written = asymgen(
         "detect", "--snapshot", str(snapshot), "--root", str(server.root), "--write", *configuration(row).choices,
-        "--backend", row.backend,
+        "--backend", row.backend, *(["--ahead"] if row.ahead else []),
     )  # fmt: skip
     assert written.returncode == 0, written.stderr
 
@@ -97,11 +108,21 @@ def write(server: Machine, row: Boot, folder: Path) -> None:
 def activate(server: Machine, row: Boot, folder: Path) -> None:
     """The commands that ``detect --write`` names as next, typed on the machine."""
     host = read_host(str(folder / "machine.json"), None)
-    for command in BACKENDS[row.backend].activation(host):
+    for command in (*BACKENDS[row.backend].activation(host), *(watcher.restart(host) if row.ahead else ())):
         server.run(*command.argv)
 
 
-def restart_service(server: Machine) -> None:
-    """What ``detect`` says to do after an event that the sysv backend does not hear."""
-    by_unit, by_script = ("systemctl", "restart", "asymgen"), ("/etc/init.d/asymgen", "restart")
-    server.run(*(by_unit if server.system.is_systemd else by_script))
+def run_again(server: Machine, row: Boot) -> None:
+    """What an administrator types after an event that the backend does not hear."""
+    if row.backend != "sysv":
+        server.run(*_AGAIN[row.backend])
+    elif server.system.is_systemd:
+        server.run("systemctl", "restart", "asymgen")
+    else:
+        server.run("/etc/init.d/asymgen", "restart")
+
+
+_AGAIN = {
+    "ifupdown": ("/etc/network/if-up.d/asymgen", "start"),
+    "networkmanager": ("/etc/NetworkManager/dispatcher.d/50-asymgen", "start"),
+}

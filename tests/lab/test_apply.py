@@ -48,8 +48,8 @@ def row(request: pytest.FixtureRequest) -> Boot:
 
 
 @pytest.fixture
-def around() -> Iterator[World]:
-    with world() as made:
+def around(row: Boot, tmp_path: Path) -> Iterator[World]:
+    with world(row.addressing, tmp_path) as made:
         yield made
 
 

@@ -1,5 +1,6 @@
 """The life of each machine: written by ``detect --write``, activated, and proven by packets after everything that
-breaks other tools: links that flap, managers that restart, new bridges, a VPN, a reboot, a power cut."""
+breaks other tools: links that flap, managers that restart, new bridges, a VPN, leases that move, a reboot, a power
+cut."""
 
 from __future__ import annotations
 
@@ -9,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.lab.containers import Container, container
-from tests.lab.events import EVENTS, tunnel_goes, tunnel_takes_everything
+from tests.lab.events import EVENTS, down_and_up, tunnel_goes, tunnel_takes_everything
 from tests.lab.journal import Entry, note
 from tests.lab.machine import Machine
-from tests.lab.proof import drop_rules, own_rules, prove, seconds_until_answered
-from tests.lab.rows import Boot, activate, configuration, restart_service, wait_for_addresses, write
+from tests.lab.moves import MOVES, RENEWAL
+from tests.lab.proof import drop_rules, own_rules, prove, seconds_until_right
+from tests.lab.rows import DHCP, Boot, activate, configuration, run_again, wait_for_addresses, write
 
 pytestmark = [pytest.mark.netns, pytest.mark.lab]
 
@@ -25,15 +27,24 @@ class Life:
         self.server = server
         self.row = row
         self.addresses = configuration(row).addresses
+        self.ways: dict[str, str] = {}
+        """The next hop by which an address must answer, where that is in question."""
         self.containers: list[Container] = []
 
-    def prove(self, event: str, *, outcome: str = "kept") -> None:
-        seconds = seconds_until_answered(self.server, self.addresses)
+    def prove(self, event: str, *, outcome: str = "kept", part: str = "events") -> None:
+        seconds = seconds_until_right(self.server, self.addresses, self.ways)
         try:
-            prove(self.server, self.addresses, self.containers)
+            prove(self.server, self.addresses, self.containers, ways=self.ways)
         except AssertionError as error:
             raise AssertionError(f"after {event}: {error}") from error
-        note(Entry(self.row.system, self.row.backend, self.row.addressing, event, outcome, seconds))
+        row = self.row
+        note(Entry(row.system, row.backend, row.addressing.value, event, outcome, seconds, part))
+
+    def prove_after(self, event: str, heard: frozenset[str], *, part: str = "events") -> None:
+        """The proof, after a restart of what was written where the backend does not hear of ``event``."""
+        if self.row.backend not in heard:
+            run_again(self.server, self.row)
+        self.prove(event, outcome="kept" if self.row.backend in heard else "lost", part=part)
 
     def is_dead(self) -> bool:
         """Whether no address of the second uplink answers."""
@@ -48,6 +59,7 @@ def test_a_life(server: Machine, row: Boot, tmp_path: Path) -> None:
     activate(server, row, tmp_path)
     life.prove("activated")
     _everyday(life)
+    _moves(life)
     server.reboot()
     life.prove("reboot")
     drop_rules(server)
@@ -71,10 +83,7 @@ def _everyday(life: Life) -> None:
             if row.manager not in each.managers or each.name in row.spared:
                 continue
             each.happens(server, row.manager)
-            heard = row.backend in each.recovers
-            if not heard:
-                restart_service(server)
-            life.prove(each.name, outcome="kept" if heard else "lost")
+            life.prove_after(each.name, each.recovers)
             assert own_rules(server) == rules, f"rules after {each.name}"
         _tunnel(life)
         life.containers.clear()
@@ -86,3 +95,34 @@ def _tunnel(life: Life) -> None:
         assert life.server.lab.pings(address), f"{address}, with a tunnel that takes everything"
     tunnel_goes(life.server)
     life.prove("a VPN of two halves, gone again")
+
+
+def _moves(life: Life) -> None:
+    """What DHCP and routers do without any link going down; at the end all is as at the beginning."""
+    server, row = life.server, life.row
+    if row.addressing is DHCP:
+        _renew_often(life)
+    rules, addresses = own_rules(server), life.addresses
+    for move in MOVES.get(row.addressing, ()):
+        move.happens(server)
+        first = addresses[: len(addresses) // 2]
+        life.addresses = (*first, *move.second)
+        life.ways = {move.second[0]: move.router} if move.router else {}
+        life.prove_after(move.name, move.recovers, part="moves")
+        there = own_rules(server)
+        assert len(set(there)) == len(there), f"twice after {move.name}: {there}"
+    life.addresses, life.ways = addresses, {}
+    if row.addressing is DHCP:
+        assert own_rules(server) == rules, "rules, with the first lease back"
+
+
+def _renew_often(life: Life) -> None:
+    """The lease's own times, from the next one on."""
+    four = configuration(life.row).second[0]
+    provider = life.server.world.leases[1]
+    provider.renewal = RENEWAL
+    life.server.world.gateways[1].ip("address", "add", f"{four.rpartition('.')[0]}.2/24", "dev", "lan0")
+    provider.offer(four, f"{four.rpartition('.')[0]}.1")
+    down_and_up(life.server, life.row.manager)
+    wait_for_addresses(life.server, life.addresses)
+    prove(life.server, life.addresses)

@@ -12,26 +12,25 @@ import pytest
 from tests.lab.machine import Machine, machine
 from tests.lab.proof import own_rules, prove
 from tests.lab.roots import SYSTEMS
-from tests.lab.rows import Boot, activate, configuration, wait_for_addresses, write
-from tests.lab.world import dhcp, world
+from tests.lab.rows import DHCP, Boot, activate, configuration, wait_for_addresses, write
+from tests.lab.world import world
 from tests.packages.lived import NAME, build, dpkg, files_of, install, of_another, snapshot_of
-from tests.packet_lab import PREFIXES
 
 pytestmark = [pytest.mark.netns, pytest.mark.lab]
 
 EVERY_ROW = (
     Boot("bookworm", "ifupdown", "ifupdown"),
     Boot("bookworm", "networkd", "systemd-networkd"),
-    Boot("bookworm", "networkd", "systemd-networkd", by_dhcp=True, in_ci=False),
+    Boot("bookworm", "networkd", "systemd-networkd", DHCP, in_ci=False),
     Boot("bookworm", "NetworkManager", "networkmanager", in_ci=False),
     Boot("bookworm", "ifupdown", "sysv", in_ci=False),
     Boot("bookworm-sysvinit", "ifupdown", "sysv", in_ci=False),
-    Boot("trixie", "ifupdown", "ifupdown", by_dhcp=True, in_ci=False),
+    Boot("trixie", "ifupdown", "ifupdown", DHCP, in_ci=False),
     Boot("trixie", "networkd", "systemd-networkd", in_ci=False),
     Boot("trixie", "NetworkManager", "networkmanager", in_ci=False),
 )
 ROWS = tuple(row for row in EVERY_ROW if row.in_ci or os.environ.get("ASYMGEN_LAB") == "all")
-STATIC = tuple(row for row in ROWS if not row.by_dhcp)
+STATIC = tuple(row for row in ROWS if row.addressing is not DHCP)
 NAMES = "/etc/iproute2/rt_tables.d/asymgen-config.conf"
 MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
 
@@ -45,9 +44,7 @@ def row(request: pytest.FixtureRequest) -> Boot:
 @pytest.fixture
 def server(row: Boot, tmp_path: Path) -> Iterator[Machine]:
     with ExitStack() as stack:
-        around = stack.enter_context(world())
-        for place, gateway in enumerate(around.gateways if row.by_dhcp else ()):
-            stack.enter_context(dhcp(gateway, tmp_path, place, address=f"{PREFIXES[place][0]}.50"))
+        around = stack.enter_context(world(row.addressing, tmp_path))
         made = stack.enter_context(machine(SYSTEMS[row.system], around, tmp_path / "machine"))
         configuration(row).write(made.root, is_systemd=made.system.is_systemd)
         made.boot()

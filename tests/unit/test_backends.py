@@ -220,8 +220,28 @@ def test_old_networkmanager_reads_no_scripts_of_packages() -> None:
 
 def test_dispatcher_is_enabled_where_the_bus_asks_systemd() -> None:
     enable = ("systemctl", "enable", "NetworkManager-dispatcher.service")
-    assert [step.argv for step in networkmanager.activation(_host())] == [enable, (str(networkmanager.MARK), "start")]
+    first, second, _ = (step.argv for step in networkmanager.activation(_host()))
+    assert (first, second) == (enable, (str(networkmanager.MARK), "start"))
     assert len(networkmanager.activation(_host(init="sysvinit"))) == 1
+
+
+@pytest.mark.parametrize(
+    "version, init, followed",
+    [("1.42.4", "systemd", True), ("", "systemd", True), ("1.52.1", "systemd", False), ("1.42.4", "sysvinit", False)],
+)
+def test_leases_are_followed_where_networkmanager_does_not_tell(version: str, init: str, followed: bool) -> None:  # noqa: FBT001
+    host = _host(init=init, **({"NetworkManager": version} if version else {}))
+    for placement, folder in ((Placement.ADMIN, "/etc"), (Placement.VENDOR, "/usr/lib")):
+        moving = networkmanager.render(_moving(dynamic=True), host, placement)
+        paths = {str(file.path) for file in moving if "/systemd/system/" in str(file.path)}
+        units = f"{folder}/systemd/system"
+        wanted = {
+            f"{units}/asymgen-follow-nm.path", f"{units}/asymgen-follow-nm.service",
+            f"{units}/NetworkManager.service.d/50-asymgen.conf",
+        }  # fmt: skip
+        assert paths == (wanted if followed else set())
+        resting = networkmanager.render(STATE, host, placement)
+        assert not any("follow" in str(file.path) for file in resting)
 
 
 def _moving(**changes: Any) -> KernelState:

@@ -1,0 +1,29 @@
+"""The words of docs/proof.md, around the tables that a run fills."""
+
+HEAD = """\
+# Proof: real systems, real events
+
+Written by `make lab` on {date}; {versions}. Do not edit.
+
+Each line is a Debian system booted by its own init with its own network manager, between two providers that drop
+packets with a foreign source (BCP 38). After each event every address of the machine is asked by ping, TCP and UDP
+from a client behind both providers; containers reach the machine's addresses and back; what the machine sends without
+a source leaves as before; no packet took the wrong way; no rule is there twice. A figure is the time from the
+event's end until all addresses answered a ping again. **lost** means that nothing tells this backend of the event;
+a restart of what it wrote puts it right, and the proof was asked after that. An empty cell: the
+system has no such event. RPM distributions cannot be booted by this lab: their scripts are the same text, run on
+these systems."""
+
+PARTS = {
+    "events": """\
+## Everyday life
+
+An address by DHCP, or IPv6's duplicate detection, takes its own second or two. *one subnet*: both interfaces at one
+switch, which drops what has the other port's address, ARP included. */32 and /128*: no subnet, a gateway that is on the
+link all the same, as hosters do.""",
+    "moves": """\
+## Addresses that move
+
+The provider of the second uplink renumbers while the machine runs; no link goes down. The clock starts when the
+machine's own network manager has the address.""",
+}
