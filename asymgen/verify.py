@@ -55,6 +55,7 @@ class KernelAnswer:
 def verify(
     detection: Detection,
     changes: Changes | None,
+    *,
     asked: Iterable[KernelAnswer] = (),
     connections: Iterable[Connection] = (),
 ) -> tuple[Finding, ...]:

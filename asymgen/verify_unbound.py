@@ -29,7 +29,7 @@ class Connection:
 
 
 def kernel_connection(
-    destination: Address, first: Way | None, source: Address | None, settled: Way | None
+    destination: Address, *, first: Way | None, source: Address | None, settled: Way | None
 ) -> Connection:
     """As ``ip route get`` told it; None is no way."""
     return Connection(destination, _ways(first), _ways(settled), source, _words(first), _words(settled))

@@ -84,7 +84,7 @@ def check_live(source: Input, detection: Detection, *, live: bool = True) -> tup
     run = Runner()
     told = ask_kernel(run, kernel_questions(source.host, detection.plan))
     asked = [KernelAnswer(each.source, each.destination, each.way, each.error) for each in told if each.source]
-    return verify(detection, changes, asked, _connections(run, detection.plan))
+    return verify(detection, changes, asked=asked, connections=_connections(run, detection.plan))
 
 
 def _connections(run: Runner, plan: Plan) -> list[Connection]:
@@ -95,7 +95,9 @@ def _connections(run: Runner, plan: Plan) -> list[Connection]:
     bound = [(each.chosen, each.destination) for each in first if each.chosen and each.destination.version == 4]
     settled = {each.destination: each.way for each in ask_kernel(run, bound)}
     return [
-        kernel_connection(each.destination, each.way, each.chosen, settled.get(each.destination, each.way))
+        kernel_connection(
+            each.destination, first=each.way, source=each.chosen, settled=settled.get(each.destination, each.way)
+        )
         for each in first
     ]
 

@@ -66,7 +66,7 @@ def look(host: Host, asked: Iterable[KernelAnswer] = (), **choices: Any) -> Dete
 
 
 def found(host: Host, asked: Iterable[KernelAnswer] = (), **choices: Any) -> list[Finding]:
-    return list(verify(look(host, **choices), None, asked))
+    return list(verify(look(host, **choices), None, asked=asked))
 
 
 def checks(host: Host, **choices: Any) -> list[tuple[str, str]]:
@@ -236,8 +236,8 @@ def unbound_by_the_kernel(first: tuple[str, str], settled: tuple[str, str]) -> l
     """The findings where the kernel chose 192.0.2.10 and sends an unbound socket's packets by these ways."""
     (one, via_one), (two, via_two) = first, settled
     told = kernel_connection(
-        ipaddress.ip_address("45.45.45.45"), (one, ipaddress.ip_address(via_one)),
-        ipaddress.ip_address("192.0.2.10"), (two, ipaddress.ip_address(via_two)),
+        ipaddress.ip_address("45.45.45.45"), first=(one, ipaddress.ip_address(via_one)),
+        source=ipaddress.ip_address("192.0.2.10"), settled=(two, ipaddress.ip_address(via_two)),
     )  # fmt: skip
     return [each.what for each in verify(look(healthy()), None, connections=[told]) if each.check == "unbound"]
 
@@ -324,4 +324,4 @@ def by_networkd(host: Host) -> Host:
 def test_networkds_own_rules_are_not_foreign_to_it() -> None:
     detection = detect(by_networkd(healthy()), Choices(), Kept())
     assert [use.name for use in detection.backends] == ["systemd-networkd"]
-    assert "networkd-removes" not in [one.check for one in verify(detection, None, [])]
+    assert "networkd-removes" not in [one.check for one in verify(detection, None)]
