@@ -6,8 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,8 +21,7 @@ from tests.source_tree import ROOT
 SNAPSHOT = DIRECTORY / "two-subnets" / "snapshot.json"
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHON = ("python3-click", "python3-jinja2", "python3-netifaces")
-SUITES = ("bookworm", "trixie") if os.environ.get("ASYMGEN_LAB") == "all" else ()
-"""Systems that only ``make lab`` makes."""
+EVERY = os.environ.get("ASYMGEN_LAB") == "all"
 CLEAN = {suite: System(f"{suite}-python", suite, PYTHON) for suite in ("bookworm", "trixie")}
 TOOLS = ("dh", "pybuild", "rpmbuild", "lintian")
 pytestmark = [
@@ -110,12 +107,12 @@ def test_what_was_built(made: Path, tmp_path: Path) -> None:
     _checkers_have_nothing_to_say(made, tmp_path / "checkers")
     if made.name == f"asymgen_{asymgen.__version__}_all.deb":
         _debian_tests_pass(made, tmp_path / "autopkgtest")
-        if SUITES:
+        if EVERY:
             done = piuparts(made, base_of(CLEAN["bookworm"]), tmp_path / "piuparts")
             assert done.returncode == 0, done.stdout[-3000:]
-    for suite in SUITES if made.suffix == ".deb" else ():
-        with clean_root(suite, tmp_path / suite) as root:
-            in_a_clean_root(made, root)
+    for suite, system in CLEAN.items():
+        with root_of(system, tmp_path / suite) as root:
+            _runs_in_a_clean_root(made, root)
 
 
 def _debian_tests_pass(made: Path, folder: Path) -> None:
@@ -145,18 +142,16 @@ def test_version_is_the_programs() -> None:
     assert f" - {asymgen.__version__}-1\n" in spec
 
 
-@contextmanager
-def clean_root(suite: str, folder: Path) -> Iterator[Path]:
-    """A system with nothing but what the package depends on."""
-    with root_of(CLEAN[suite], folder) as root:
-        yield root
-
-
-def in_a_clean_root(made: Path, clean_root: Path) -> None:
-    (clean_root / "root" / made.name).write_bytes(made.read_bytes())
-    (clean_root / "root/snapshot.json").write_bytes(SNAPSHOT.read_bytes())
-    enter = ["unshare", "--net", "chroot", str(clean_root), "env", "LC_ALL=C.UTF-8"]
-    subprocess.run([*enter, "dpkg", "--install", f"/root/{made.name}"], check=True, capture_output=True)
+def _runs_in_a_clean_root(made: Path, root: Path) -> None:
+    """A system with nothing but what the package depends on. Nothing there installs a .rpm: its payload is laid out."""
+    (root / "root/snapshot.json").write_bytes(SNAPSHOT.read_bytes())
+    enter = ["unshare", "--net", "chroot", str(root), "env", "-i", f"PATH={SYSTEM_PATH}", "LC_ALL=C.UTF-8"]
+    if made.suffix == ".deb":
+        (root / "root" / made.name).write_bytes(made.read_bytes())
+        subprocess.run([*enter, "dpkg", "--install", f"/root/{made.name}"], check=True, capture_output=True)
+    else:
+        shell = 'cd "$2" && rpm2cpio "$1" | cpio --extract --make-directories --unconditional --quiet'
+        subprocess.run(["sh", "-c", shell, "sh", str(made), str(root)], check=True)
     live = subprocess.run([*enter, "asymgen", "detect"], capture_output=True, text=True, check=False)
     assert live.returncode == 0, live.stderr
     planned = output_of(*enter, "asymgen", "detect", "--snapshot", "/root/snapshot.json")
