@@ -50,9 +50,18 @@ def test_piuparts_is_asked_for_real(tmp_path: Path) -> None:
 
 
 def reprotest(command: str, source: Path, artifacts: str) -> subprocess.CompletedProcess[str]:
-    """Build twice with all that reprotest varies: build path, domain, environment, order of files, home, kernel's name,
-    locale, PATH, processors, time, time zone, umask. The user it would change by sudo: the test below does."""
-    argv = ["reprotest", "--no-diffoscope", "--vary=-user_group", "--build-command", command, str(source), artifacts]
+    """Build twice with all that reprotest varies: build path, domain, environment, order of files, kernel's name,
+    locale, PATH, processors, time, time zone, umask. The user it would change by sudo, and its other home is a folder
+    below /nonexistent, which root's rpm makes: the test below has another user with another home."""
+    argv = [
+        "reprotest",
+        "--no-diffoscope",
+        "--vary=-user_group,-home",
+        "--build-command",
+        command,
+        str(source),
+        artifacts,
+    ]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(source.parent)}
     return subprocess.run([*argv, "--", "null"], capture_output=True, text=True, check=False, env=environment)
 
@@ -93,7 +102,7 @@ def test_another_user_makes_no_difference(builder: str, tmp_path: Path) -> None:
     """In a user namespace: the builder is nobody there, and its files are nobody's."""
     source = source_of(tmp_path / "source")
     made = []
-    for user in ((), ("unshare", "--user", "--map-user=65534", "--map-group=65534")):
+    for user in ((), ("env", f"HOME={tmp_path}", "unshare", "--user", "--map-user=65534", "--map-group=65534")):
         argv = [*user, "sh", "-ec", f"id -u; {build_command(builder, date=f'SOURCE_DATE_EPOCH={DATE}')} >&2"]
         done = subprocess.run(argv, cwd=source, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -73,6 +73,7 @@ def _payload_runs(made: Path, tmp_path: Path) -> None:
 def _has_manual_and_completions(made: Path) -> None:
     names = output_of("dpkg-deb", "-c", str(made)) if made.suffix == ".deb" else output_of("rpm", "-qpl", str(made))
     assert "/usr/share/man/man8/asymgen.8" in names
+    assert "/usr/share/man/man5/asymgen.toml.5" in names
     for shell in ("bash-completion/completions/asymgen", "_asymgen", "asymgen.fish"):
         assert (shell in names) is ("-1_all" not in made.name)
 
