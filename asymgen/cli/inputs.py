@@ -1,7 +1,7 @@
 """What a command works on: the host (live or a snapshot), the choices, the kept numbers.
 
 Lasting choices and the plan file are read below ``--root`` only, never from this machine when the input
-is a snapshot of another host.
+is a snapshot of another host; ``--config`` and ``--plan`` name others.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ def input_of(host: Host, parameters: dict[str, Any], *, root: Path | None) -> In
     """The input for ``host``, whose tree is below ``root``. Raises InputError and UsageError."""
     given = given_choices(parameters)
     check_against_host(parse_choices(merge_options({}, given)), host.links)
-    lasting = {} if root is None else _read_lasting(root)
+    lasting = _read_lasting(root, parameters.get("config"))
     choices = parse_choices(merge_options(lasting, given))
-    notes = [f"{TOML_PATH} names {name}, which is not there now" for name in missing_interfaces(choices, host.links)]
+    origin = parameters.get("config") or TOML_PATH
+    notes = [f"{origin} names {name}, which is not there now" for name in missing_interfaces(choices, host.links)]
     plan_path = _plan_path(parameters.get("plan"), host)
     kept, note = _read_kept(host, root, plan_path)
     notes += [note] if note else []
@@ -116,9 +117,15 @@ def _read_standard_input() -> str:
     return sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
 
 
-def _read_lasting(root: Path) -> dict[str, Any]:
-    path = root / TOML_PATH.relative_to("/")
+def _read_lasting(root: Path | None, config: str | None) -> dict[str, Any]:
+    if config is None and root is None:
+        return {}
+    path = Path(config) if config is not None else Path(root or "/") / TOML_PATH.relative_to("/")
     text = read_text(path)
+    if text is None and config is not None:
+        raise InputError(
+            f"--config {config}: there is no such file", hint="man 5 asymgen.toml says what to write there"
+        )
     lasting = {} if text is None else read_toml(text, str(path))
     try:
         parse_choices(lasting)

@@ -41,6 +41,8 @@ CHOICES = (
     click.option("--family", type=click.Choice(tuple(FAMILIES)), help="Address families to plan for. [both]"),
     click.option("--network-file", metavar="IF=NAME", multiple=True,
                  help="The .network file that configures an interface. Repeatable."),
+    click.option("--config", metavar="FILE", type=PATH,
+                 help="Read lasting choices from FILE. [/etc/asymgen/asymgen.toml of the host]"),
     click.option("--plan", metavar="DIR", type=PATH, help="Keep numbers in DIR/<host>.json, not on the host."),
 )  # fmt: skip
 
@@ -70,7 +72,8 @@ def repeated_choices(parameters: dict[str, Any]) -> list[str]:
     """The CHOICES and the reader of this call as words, for a command that shall plan the same."""
     words: list[str] = []
     given = {name: value for name, value in given_choices(parameters).items() if name != "backend"}
-    for name, value in {**given, "plan": parameters.get("plan"), "reader": parameters.get("reader")}.items():
+    places = {name: parameters.get(name) for name in ("config", "plan", "reader")}
+    for name, value in {**given, **places}.items():
         if value is True:
             words.append(f"--{name}")
         elif value is not None and value is not False:

@@ -33,7 +33,11 @@ FORMATS = ("deb", "rpm")
               help="Which package to build. Repeatable. [what the host's distribution installs]")  # fmt: skip
 @click.option("--name", metavar="NAME", help="The package's name. [asymgen-config-HOST]")
 @click.option("--version", metavar="V", help="Its version. [the date and time, or those of SOURCE_DATE_EPOCH]")
-@click.option("--maintainer", metavar="'NAME <ADDRESS>'", help="Who answers for it. [DEBFULLNAME and DEBEMAIL]")
+@click.option(
+    "--maintainer",
+    metavar="'NAME <ADDRESS>'",
+    help="Who answers for it. [DEBFULLNAME and DEBEMAIL, else root of the host]",
+)
 @click.option("--previous", metavar="DEB|RPM|DIR", type=PATH, help="Its last version: numbers stay as they were there.")
 @click.option("--any-host", is_flag=True, help="Let it take effect on every host that it is installed on.")
 @click.option("--with-check", is_flag=True, help="Add a timer that asks every five minutes whether all is right.")

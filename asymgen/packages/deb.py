@@ -40,7 +40,7 @@ def _documents(package: Package, unlisted: Sequence[PurePosixPath]) -> tuple[Pac
     # A version without a revision is a native one, whose changelog has this name.
     return (
         PackageFile(folder / "README", documents.readme(package).encode("utf-8", "surrogateescape")),
-        PackageFile(folder / "changelog.gz", gzipped(changelog.encode("ascii"))),
+        PackageFile(folder / "changelog.gz", gzipped(changelog.encode("utf-8"))),
         PackageFile(folder / "copyright", documents.copyright_text().encode("ascii")),
         *_overrides(package, unlisted),
     )
@@ -82,7 +82,7 @@ def _control_files(package: Package, payload: Iterable[PackageFile]) -> tuple[Pa
     conffiles += [f"remove-on-upgrade {path}" for path in package.obsolete]
     sums = "".join(f"{_md5(file)}  {file.path.relative_to('/')}\n" for file in payload if not file.config)
     texts = {"control": control, "conffiles": "".join(f"{line}\n" for line in conffiles), "md5sums": sums}
-    files = [PackageFile(_CONTROL / name, text.encode("ascii")) for name, text in texts.items()]
+    files = [PackageFile(_CONTROL / name, text.encode("utf-8")) for name, text in texts.items()]
     return (*files, *(PackageFile(_CONTROL / name, script(package, name), 0o755) for name in SCRIPTS))
 
 

@@ -47,23 +47,26 @@ def version_of(date: int) -> str:
     return f"{year}{month:02}{day:02}.{hour:02}{minute:02}{second:02}"
 
 
-def check_maintainer(maintainer: str) -> str:
+def check_maintainer(maintainer: str, *, origin: str = "--maintainer") -> str:
     """``maintainer`` again. Raises UsageError: a line break there would be a field of its own."""
-    if not _MAINTAINER.fullmatch(maintainer):
-        raise UsageError(f"maintainer {maintainer!r}: wanted 'Name <name@example.org>'")
+    if not (_MAINTAINER.fullmatch(maintainer) and maintainer.isprintable()):
+        raise UsageError(f"{origin} {maintainer!r}: wanted 'Name <name@example.org>'")
     return maintainer
 
 
 def maintainer_of(given: str | None, environment: Mapping[str, str], hostname: str) -> str:
-    """Who answers for the package: as given, as Debian's tools are told (debchange(1)), or the host's own root."""
+    """Who answers for the package: as given, as Debian's tools are told (debchange(1)), or root of the host that it is
+    for: the host that builds would show in the bytes."""
     if given is not None:
         return check_maintainer(given)
     address = environment.get("DEBEMAIL") or environment.get("EMAIL") or ""
-    if "<" in address:
-        return check_maintainer(address)
-    name = environment.get("DEBFULLNAME") or environment.get("NAME") or "Administrators"
+    name = environment.get("DEBFULLNAME") or environment.get("NAME") or ""
+    whole = re.fullmatch(r"\s*(.*?)\s*<(.*)>\s*", address)
+    if whole:
+        name, address = name or whole[1], whole[2]
     host = re.sub(r"[^a-z0-9.-]+", "-", hostname.lower()).strip("-.") or "localhost"
-    return check_maintainer(f"{name} <{address or f'root@{host}'}>")
+    maintainer = f"{name or 'Administrators'} <{address or f'root@{host}'}>"
+    return check_maintainer(maintainer, origin="DEBFULLNAME and DEBEMAIL (or NAME and EMAIL) give")
 
 
 def check_date(text: str) -> int:

@@ -25,12 +25,13 @@ INFO = f"asymgen-{VERSION}.dist-info"
 # One path per line, as installed: a new module or template is added there by hand.
 PACKAGE = frozenset((ROOT / "tests" / "meta" / "wheel-contents.txt").read_text(encoding="utf-8").split())
 METADATA = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt")
-WHEEL = {*PACKAGE, *(f"{INFO}/{name}" for name in METADATA), f"asymgen-{VERSION}.data/data/share/man/man8/asymgen.8"}
+PAGES = {f"asymgen-{VERSION}.data/data/share/man/{name}" for name in ("man5/asymgen.toml.5", "man8/asymgen.8")}
+WHEEL = {*PACKAGE, *(f"{INFO}/{name}" for name in METADATA), *PAGES}
 
 SDIST_TOP = (
     ".ci/run", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "Makefile",
-    "PKG-INFO", "README.md", "conftest.py", "man/asymgen.8", "pyproject.toml", "run", "setup.cfg", "setup.py",
-    "stdeb.cfg",
+    "PKG-INFO", "README.md", "conftest.py", "man/asymgen.8", "man/asymgen.toml.5", "pyproject.toml", "run", "setup.cfg",
+    "setup.py", "stdeb.cfg",
 )  # fmt: skip
 SDIST_WHOLE = ("bench", "changelog.d", "docs", "tests")
 EGG_INFO = (

@@ -128,7 +128,49 @@ def test_control_characters_end_no_line() -> None:
         spec_block("echo\n  %files\n")
 
 
-@pytest.mark.parametrize("value", ["a <b@c>\nDepends: x", "nobody", "<a@b>", "A <a@b>, B <c@d>", "%(id) <a@b c>"])
+@pytest.mark.parametrize(
+    ("environment", "maintainer"),
+    [
+        ({}, "Administrators <root@web-1.example.org>"),
+        ({"DEBEMAIL": "a@b.example"}, "Administrators <a@b.example>"),
+        ({"DEBEMAIL": "a@b.example", "DEBFULLNAME": "A B"}, "A B <a@b.example>"),
+        ({"DEBEMAIL": "C D <a@b.example>"}, "C D <a@b.example>"),
+        ({"DEBEMAIL": "C D <a@b.example>", "DEBFULLNAME": "A B"}, "A B <a@b.example>"),
+        ({"EMAIL": "a@b.example", "NAME": "Jörg Ümläut"}, "Jörg Ümläut <a@b.example>"),
+        ({"DEBEMAIL": "a@b.example", "EMAIL": "x@y.example"}, "Administrators <a@b.example>"),
+    ],
+)
+def test_maintainers_from_the_environment(environment: dict[str, str], maintainer: str) -> None:
+    """As debchange(1) takes them; without, nothing of the machine that builds."""
+    assert names.maintainer_of(None, environment, "Web_1.example.org") == maintainer
+    assert names.maintainer_of("X <x@y.example>", environment, "web1") == "X <x@y.example>"
+
+
+def test_a_maintainer_in_the_environment_that_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"DEBFULLNAME and DEBEMAIL .* give 'A <nobody>'"):
+        names.maintainer_of(None, {"DEBEMAIL": "nobody", "NAME": "A"}, "web1")
+
+
+def test_a_name_keeps_its_letters(tmp_path: Path) -> None:
+    """In UTF-8, as both formats have it."""
+    for builder in ("native", "nfpm"):
+        made = package(SNAPSHOT, tmp_path / builder, "--maintainer", "Jörg Ümläut <j@b.example>", "--builder", builder)
+        assert output_of("dpkg-deb", "-f", str(made.deb), "Maintainer") == "Jörg Ümläut <j@b.example>\n"
+        assert "Jörg Ümläut <j@b.example> - " in output_of("rpm", "-qp", "--changelog", str(made.rpm))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a <b@c>\nDepends: x",
+        "nobody",
+        "\udcff <a@b.example>",
+        "A\u2028B <a@b.example>",
+        "<a@b>",
+        "A <a@b>, B <c@d>",
+        "%(id) <a@b c>",
+    ],
+)
 def test_maintainers_that_are_refused(value: str) -> None:
     with pytest.raises(UsageError, match="wanted 'Name <name@example"):
         names.check_maintainer(value)

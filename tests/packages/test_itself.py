@@ -6,24 +6,23 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import asymgen
 from tests.case_files import DIRECTORY
-from tests.lab.roots import System, root_of
+from tests.lab.roots import System, base_of, root_of
 from tests.packages.built import output_of, unpacked
 from tests.packages.checkers import OF_ITSELF, checkers
+from tests.packages.test_gates import piuparts, reprotest
 from tests.source_tree import ROOT
 
 SNAPSHOT = DIRECTORY / "two-subnets" / "snapshot.json"
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PYTHON = ("python3-click", "python3-jinja2", "python3-netifaces")
-SUITES = ("bookworm", "trixie") if os.environ.get("ASYMGEN_LAB") == "all" else ()
-"""Systems that only ``make lab`` makes."""
+EVERY = os.environ.get("ASYMGEN_LAB") == "all"
+CLEAN = {suite: System(f"{suite}-python", suite, PYTHON) for suite in ("bookworm", "trixie")}
 TOOLS = ("dh", "pybuild", "rpmbuild", "lintian")
 pytestmark = [
     pytest.mark.slow,
@@ -34,18 +33,23 @@ pytestmark = [
 @pytest.fixture(scope="module", params=("deb", "deb-snapshot", "rpm"))
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package that ``make TARGET`` puts into dist/, built from a copy of the tree."""
-    copy = tmp_path_factory.mktemp(request.param) / "tree"
-    names = output_of("git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard").splitlines()
-    for name in names:
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
+    copy = copy_of_the_tree(tmp_path_factory.mktemp(request.param) / "tree")
     environment = {"PATH": SYSTEM_PATH, "HOME": str(copy.parent), "LC_ALL": "C.UTF-8"}
     argv = ["make", request.param, f"TRACKED=printf '%s\\n' {' '.join(_top(copy))}"]
     done = subprocess.run(argv, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     [path] = [path for path in (copy / "dist").iterdir() if path.suffix in (".deb", ".rpm")]
     return path
+
+
+def copy_of_the_tree(place: Path) -> Path:
+    """What is in the repository, or will be."""
+    names = output_of("git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard").splitlines()
+    for name in names:
+        if (ROOT / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / name)
+    return place
 
 
 def _top(copy: Path) -> list[str]:
@@ -69,6 +73,7 @@ def _payload_runs(made: Path, tmp_path: Path) -> None:
 def _has_manual_and_completions(made: Path) -> None:
     names = output_of("dpkg-deb", "-c", str(made)) if made.suffix == ".deb" else output_of("rpm", "-qpl", str(made))
     assert "/usr/share/man/man8/asymgen.8" in names
+    assert "/usr/share/man/man5/asymgen.toml.5" in names
     for shell in ("bash-completion/completions/asymgen", "_asymgen", "asymgen.fish"):
         assert (shell in names) is ("-1_all" not in made.name)
 
@@ -101,9 +106,33 @@ def test_what_was_built(made: Path, tmp_path: Path) -> None:
     _has_manual_and_completions(made)
     _dependencies_name_netifaces(made)
     _checkers_have_nothing_to_say(made, tmp_path / "checkers")
-    for suite in SUITES if made.suffix == ".deb" else ():
-        with clean_root(suite, tmp_path / suite) as root:
-            in_a_clean_root(made, root)
+    if made.name == f"asymgen_{asymgen.__version__}_all.deb":
+        _debian_tests_pass(made, tmp_path / "autopkgtest")
+        if EVERY:
+            done = piuparts(made, base_of(CLEAN["bookworm"]), tmp_path / "piuparts")
+            assert done.returncode == 0, done.stdout[-3000:]
+    for suite, system in CLEAN.items():
+        with root_of(system, tmp_path / suite) as root:
+            _runs_in_a_clean_root(made, root)
+
+
+def _debian_tests_pass(made: Path, folder: Path) -> None:
+    """debian/tests, by autopkgtest, in a root where apt finds nothing but the package."""
+    source = copy_of_the_tree(folder / "source")
+    system = System("bookworm-autopkgtest", "bookworm", (*PYTHON, "apt-utils", "dpkg-dev", "man-db"))
+    with root_of(system, folder / "machine") as root:
+        (root / "etc/apt/sources.list").write_text("")
+        argv = ["unshare", "--net", "autopkgtest", str(made), f"{source}/", "--", "chroot", str(root)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert re.search(r"^plan +PASS$", done.stdout, re.MULTILINE)
+
+
+def test_the_package_is_built_to_the_same_bytes(tmp_path: Path) -> None:
+    build = f"PATH={SYSTEM_PATH} dpkg-buildpackage --build=binary --no-sign"
+    done = reprotest(build, copy_of_the_tree(tmp_path / "asymgen"), "../*.deb")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Reproduction successful" in done.stdout
 
 
 def test_version_is_the_programs() -> None:
@@ -114,18 +143,16 @@ def test_version_is_the_programs() -> None:
     assert f" - {asymgen.__version__}-1\n" in spec
 
 
-@contextmanager
-def clean_root(suite: str, folder: Path) -> Iterator[Path]:
-    """A system with nothing but what the package depends on."""
-    with root_of(System(f"{suite}-python", suite, PYTHON), folder) as root:
-        yield root
-
-
-def in_a_clean_root(made: Path, clean_root: Path) -> None:
-    (clean_root / "root" / made.name).write_bytes(made.read_bytes())
-    (clean_root / "root/snapshot.json").write_bytes(SNAPSHOT.read_bytes())
-    enter = ["unshare", "--net", "chroot", str(clean_root), "env", "LC_ALL=C.UTF-8"]
-    subprocess.run([*enter, "dpkg", "--install", f"/root/{made.name}"], check=True, capture_output=True)
+def _runs_in_a_clean_root(made: Path, root: Path) -> None:
+    """A system with nothing but what the package depends on. Nothing there installs a .rpm: its payload is laid out."""
+    (root / "root/snapshot.json").write_bytes(SNAPSHOT.read_bytes())
+    enter = ["unshare", "--net", "chroot", str(root), "env", "-i", f"PATH={SYSTEM_PATH}", "LC_ALL=C.UTF-8"]
+    if made.suffix == ".deb":
+        (root / "root" / made.name).write_bytes(made.read_bytes())
+        subprocess.run([*enter, "dpkg", "--install", f"/root/{made.name}"], check=True, capture_output=True)
+    else:
+        shell = 'cd "$2" && rpm2cpio "$1" | cpio --extract --make-directories --unconditional --quiet'
+        subprocess.run(["sh", "-c", shell, "sh", str(made), str(root)], check=True)
     live = subprocess.run([*enter, "asymgen", "detect"], capture_output=True, text=True, check=False)
     assert live.returncode == 0, live.stderr
     planned = output_of(*enter, "asymgen", "detect", "--snapshot", "/root/snapshot.json")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.machine import Machine, machine
-from tests.lab.proof import own_rules, prove
+from asymgen.backends import BACKENDS
+from tests.lab.machine import Machine, machine, wait_for
+from tests.lab.proof import drop_rules, own_rules, prove
 from tests.lab.roots import SYSTEMS
 from tests.lab.rows import DHCP, Boot, activate, configuration, wait_for_addresses, write
 from tests.lab.world import world
@@ -149,3 +150,61 @@ def test_a_wrong_package_undoes_itself(server: Machine, row: Boot, tmp_path: Pat
     dpkg(server, "--purge", NAME)
     install(server, built)
     prove(server, addresses)
+
+
+CHECK = "asymgen-check.service"
+OFTEN = "[Timer]\nOnBootSec=\nOnUnitActiveSec=\nOnBootSec=1s\nOnUnitActiveSec=3s\nAccuracySec=100ms\n"
+"""Not more often: systemd starts a unit five times in ten seconds and not again."""
+
+
+def check_of(server: Machine) -> dict[str, str]:
+    """What systemd says of the last run of the check: {} before the first, and while one runs."""
+    names = "ExecMainStartTimestampMonotonic,ExecMainStatus,Result,ActiveState"
+    lines = server.run("systemctl", "show", f"--property={names}", CHECK).stdout.splitlines()
+    found = dict(line.split("=", 1) for line in lines)
+    ran = found["ExecMainStartTimestampMonotonic"] not in ("", "0") and found["ActiveState"] in ("inactive", "failed")
+    return found if ran else {}
+
+
+def runs_until(server: Machine, wanted: dict[str, str], *, after: int = 0) -> int:
+    """Waits for a run of the check that began after ``after`` and ended as ``wanted``; when it began."""
+
+    def asked() -> int:
+        found = check_of(server)
+        began = int(found.get("ExecMainStartTimestampMonotonic", 0))
+        return began if began > after and wanted.items() <= found.items() else 0
+
+    return wait_for(asked, f"no such run of {CHECK}: {wanted}\n{server.log[-2000:]}", seconds=60)
+
+
+@pytest.mark.parametrize("row", [row for row in STATIC if SYSTEMS[row.system].is_systemd], ids=str, indirect=True)
+def test_the_timer_of_the_check(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """Its five minutes are made three seconds; everything else is as shipped: it fires, again and again, also after a
+    failure, and what it finds is systemd's to tell."""
+    good = {"Result": "success", "ExecMainStatus": "0", "ActiveState": "inactive"}
+    bad = {"Result": "exit-code", "ExecMainStatus": "1", "ActiveState": "failed"}
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    install(server, build(snapshot, row, tmp_path / "1", "--with-check"))
+    prove(server, configuration(row).addresses)
+    shown = server.run("systemctl", "show", "--property=TimersMonotonic", "asymgen-check.timer").stdout
+    assert "OnUnitActiveUSec=5min" in shown
+    assert server.run("systemctl", "is-enabled", "asymgen-check.timer").stdout.strip() == "enabled"
+
+    often = server.root / "etc/systemd/system/asymgen-check.timer.d/often.conf"
+    often.parent.mkdir(parents=True)
+    often.write_text(OFTEN)
+    server.run("systemctl", "daemon-reload")
+    server.run("systemctl", "restart", "asymgen-check.timer")
+    first = runs_until(server, good)
+    second = runs_until(server, good, after=first)
+    drop_rules(server)
+    broken = runs_until(server, bad, after=second)
+    assert "wrong: from 198.51.100.10: expected" in server.run("journalctl", f"--unit={CHECK}", "--output=cat").stdout
+    assert CHECK in server.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").stdout
+    again = runs_until(server, bad, after=broken)
+    script = BACKENDS[row.backend].PACKAGED
+    server.run(*([script, "start"] if script else ["networkctl", "reconfigure", "eth0", "eth1"]))
+    runs_until(server, good, after=again)
+
+    dpkg(server, "--remove", NAME)
+    assert server.run("systemctl", "is-active", "asymgen-check.timer", check=False).stdout.strip() == "inactive"

@@ -200,6 +200,47 @@ def test_lasting_choices_are_read_below_the_root_and_the_command_line_wins(tmp_p
     assert "known keys:" in done.stderr
 
 
+def test_another_file_of_lasting_choices(tmp_path: Path) -> None:
+    """It counts for a bare snapshot as well, is the plan's as if typed, and the host's own is not read beside it."""
+    ours = tmp_path / "ours.toml"
+    ours.write_text('table-base = 70\ngateway = ["eth1=198.51.100.7"]\nexclude = ["eth9"]\n', encoding="utf-8")
+    host = tmp_path / "root/etc/asymgen/asymgen.toml"
+    host.parent.mkdir(parents=True)
+    host.write_text("nonsense", encoding="utf-8")
+    typed = asymgen("commands", "--snapshot", TWO_SUBNETS, "--table-base", "70", "--gateway", "eth1=198.51.100.7")
+    read = asymgen("commands", "--snapshot", TWO_SUBNETS, "--config", str(ours))
+    assert typed.stdout == read.stdout
+    assert "table 70" in read.stdout
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path / "root"), "--config", str(ours))
+    assert done.returncode == 0, done.stderr
+    assert f"{ours} names eth9, which is not there now" in done.stdout
+    done = asymgen(
+        "detect", "--snapshot", TWO_SUBNETS, "--root", str(tmp_path / "root"), "--config", str(ours), "--check"
+    )
+    assert f"--config {ours}" in done.stderr, "the command that it advises plans the same"
+    plans = []
+    for name, options in (
+        ("read", ("--config", str(ours))),
+        ("typed", ("--table-base", "70", "--gateway", "eth1=198.51.100.7")),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        asymgen("detect", "--snapshot", TWO_SUBNETS, "--root", str(folder), "--write", *options)
+        plans.append((folder / "etc/asymgen/plan.json").read_text(encoding="utf-8"))
+    assert plans[0] == plans[1]
+
+
+def test_another_file_of_lasting_choices_must_be_there(tmp_path: Path) -> None:
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--config", str(tmp_path / "nowhere.toml"))
+    assert done.returncode == 6
+    assert "nowhere.toml: there is no such file" in done.stderr
+    ours = tmp_path / "ours.toml"
+    ours.write_text('table-base = "70"\n', encoding="utf-8")
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, "--config", str(ours))
+    assert done.returncode == 6
+    assert f"{ours}: key 'table-base' is '70', wanted a number from 1 to 4294967295" in done.stderr
+
+
 # --- refusals --------------------------------------------------------------------------------------
 
 
