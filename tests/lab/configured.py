@@ -154,9 +154,11 @@ def _networkd(root: Path, both: tuple[Wire, ...]) -> None:
         text = f"[Match]\nName={wire.interface}\n\n[Network]\nIPv6AcceptRA={'yes' if wire.six == '' else 'no'}\n"
         text += "".join(f"Address={address}\n" for address in (wire.four, wire.six) if address)
         text += "" if wire.four else f"DHCP=ipv4\n\n[DHCPv4]\nRouteMetric={100 + wire.place}\n"
+        if wire.six == "":  # else both defaults become one with two next hops, whatever the routers' preference is
+            text += f"\n[IPv6AcceptRA]\nRouteMetric={100 + wire.place}\n"
         for gateway in wire.gateways:
             far = f"\n[Route]\nGateway={gateway}\nGatewayOnLink=yes\nMetric={100 + wire.place}\n"
-            text += far if wire.four.endswith("/32") else f"Gateway={gateway}\n"
+            text += far if wire.four.endswith("/32") else f"\n[Network]\nGateway={gateway}\n"
         _put(root, f"etc/systemd/network/20-{wire.interface}.network", text)
     wants = root / "etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
     wants.parent.mkdir(parents=True, exist_ok=True)
