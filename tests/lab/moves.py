@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.lab.configured import Addressing, by_ra, wires
+from tests.lab.configured import MOVED, Addressing, by_ra, wires
 from tests.lab.events import EVERY, global_addresses
 from tests.lab.machine import Machine, wait_for
-from tests.lab.world import MOVED
 from tests.packet_lab import PREFIXES
 
 FOUR, SIX = PREFIXES[1]

@@ -33,7 +33,9 @@ def faults(
         found += [f"{word} {address}" for word, ask in questions.items() if not ask(address)]
     wrong = server.lab.wrong() + server.world.misdelivered()
     found += [f"{wrong} packets by the wrong way"] if wrong else []
-    found += [f"{address} does not answer by {hop}" for address, hop in ways.items() if next_hop(server, address) != hop]
+    found += [
+        f"{address} does not answer by {hop}" for address, hop in ways.items() if next_hop(server, address) != hop
+    ]
     for container in containers:
         found += container.faults(server.host, addresses)
     return found + (_unbound(server, addresses) if unbound else [])

@@ -26,4 +26,17 @@ link all the same, as hosters do.""",
 
 The provider of the second uplink renumbers while the machine runs; no link goes down. The clock starts when the
 machine's own network manager has the address.""",
+    "tunnels": """\
+## A tunnel by wg-quick
+
+The real wg-quick, which adds two rules without a priority: they land before all others, and lead every answer into the
+tunnel. The watcher (`--ahead`) is a unit of systemd, or started by the init script or hook. What has no source goes
+into the tunnel all the while, as wg-quick alone would have it.""",
+    "packages": """\
+## Lives of packages
+
+Made by `asymgen package` from the machine's own snapshot, installed by dpkg. *inert*: made for another machine, nothing
+of it reaches the kernel. *an uplink more, one less*: upgrades to packages whose plan has a third uplink, and then the
+second no more, whose address is dead again. *removed*: no rule, route or device group of ours is in the kernel, before
+and after a reboot; *purged*: no file is left.""",
 }

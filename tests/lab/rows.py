@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,7 @@ from tests.lab.configured import Addressing, Configuration
 from tests.lab.events import global_addresses
 from tests.lab.machine import Machine, wait_for
 
-
-STATIC, DHCP, RA, SHARED, ONLINK = Addressing
+STATIC, DHCP, RA, SHARED, THREE, ONLINK = Addressing
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,23 @@ EVERY_ROW = (
     Boot("bookworm-ifupdown-ng", "ifupdown", "ifupdown", DHCP, in_ci=False),
 )
 
-ROWS = tuple(row for row in EVERY_ROW if row.in_ci or os.environ.get("ASYMGEN_LAB") == "all")
-"""``make lab`` boots them all; CI those that take one root file system or two."""
+EVERY_AHEAD_ROW = (
+    Boot("bookworm", "networkd", "systemd-networkd", ahead=True),
+    Boot("bookworm", "NetworkManager", "networkmanager", ahead=True, in_ci=False),
+    Boot("bookworm", "ifupdown", "ifupdown", ahead=True, in_ci=False),
+    Boot("bookworm-sysvinit", "ifupdown", "ifupdown", ahead=True, in_ci=False),
+    Boot("bookworm-sysvinit", "ifupdown", "sysv", ahead=True),
+    Boot("trixie", "ifupdown", "sysv", ahead=True, in_ci=False),
+)
+
+
+def chosen(rows: Iterable[Boot]) -> tuple[Boot, ...]:
+    """``make lab`` boots them all; CI those that take one root file system or two."""
+    return tuple(row for row in rows if row.in_ci or os.environ.get("ASYMGEN_LAB") == "all")
+
+
+ROWS = chosen(EVERY_ROW)
+AHEAD_ROWS = chosen(EVERY_AHEAD_ROW)
 
 
 def configuration(row: Boot) -> Configuration:
@@ -87,7 +102,8 @@ def configuration(row: Boot) -> Configuration:
 
 
 def has_addresses(server: Machine, addresses: tuple[str, ...]) -> bool:
-    return global_addresses(server, "eth0") | global_addresses(server, "eth1") >= set(addresses)
+    interfaces = (f"eth{place}" for place in range(len(server.world.places)))
+    return set().union(*(global_addresses(server, interface) for interface in interfaces)) >= set(addresses)
 
 
 def wait_for_addresses(server: Machine, addresses: tuple[str, ...]) -> None:
