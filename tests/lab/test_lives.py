@@ -69,6 +69,8 @@ def _tunnel(life: Life) -> None:
 def _moves(life: Life) -> None:
     """What DHCP and routers do without any link going down; at the end all is as at the beginning."""
     server, row = life.server, life.row
+    if "moves" in row.spared:
+        return
     if row.addressing is DHCP:
         _renew_often(life)
     rules, addresses = own_rules(server), life.addresses
