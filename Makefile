@@ -31,9 +31,10 @@ test: ## the fast tests: no root, no network namespaces
 test-root: ## the tests that ask a real kernel, as root
 	./run pytest -n 2 -m netns
 
-lab: ## boot every system of the lab and write docs/proof.md, as root (about 10 minutes)
+lab: ## boot every system of the lab and write docs/proof.md, as root (about 20 minutes)
 	rm -f build/lab-results && mkdir -p build
-	CI=true ASYMGEN_LAB=all ASYMGEN_LAB_RESULTS=build/lab-results ./run pytest -n 2 tests/lab tests/packages
+	CI=true ASYMGEN_LAB=all ASYMGEN_LAB_RESULTS=build/lab-results ./run pytest -n 6 --dist worksteal \
+		tests/lab tests/packages/test_lives.py
 	./run python -m tests.lab.journal build/lab-results >build/proof.md && mv build/proof.md docs/proof.md
 
 golden: ## write the golden files of tests/cases anew; read the diff before you commit it

@@ -15,6 +15,8 @@ from pathlib import Path
 from tests.packet_lab import PREFIXES
 
 STATIC_CHOICES = ("--gateway", "eth1=198.51.100.1", "--gateway", "eth1=2001:db8:b::1")
+MOVED = ("198.18.1", "2001:db8:d:")
+"""The second provider's other prefixes: of a third uplink, or for when it renumbers."""
 _MANAGERS = {  # what starts each, to be masked where another one is under test
     "ifupdown": ("networking.service", "ifup@.service"),
     "NetworkManager": ("NetworkManager.service", "NetworkManager-wait-online.service"),
@@ -31,6 +33,8 @@ class Addressing(Enum):
     """IPv4 is static."""
     SHARED = "one subnet"
     """Both at one switch, with one router; static."""
+    THREE = "three uplinks"
+    """The second provider has two; static."""
     ONLINK = "/32 and /128"
     """As hosters do: no subnet at all, a gateway that is on the link all the same; fe80::1 for IPv6."""
 
@@ -77,6 +81,10 @@ def wires(addressing: Addressing) -> tuple[Wire, ...]:
         Addressing.SHARED: (
             Wire(0, f"{a4}.10/24", f"{a6}:10/64", (f"{a4}.1", f"{a6}:1")), Wire(1, f"{a4}.20/24", f"{a6}:20/64"),
         ),
+        Addressing.THREE: (
+            Wire(0, f"{a4}.10/24", f"{a6}:10/64", (f"{a4}.1", f"{a6}:1")), Wire(1, f"{b4}.10/24", f"{b6}:10/64"),
+            Wire(2, f"{MOVED[0]}.10/24", f"{MOVED[1]}:10/64"),
+        ),
         Addressing.ONLINK: (
             Wire(0, f"{a4}.10/32", f"{a6}:10/128", (f"{a4}.1", "fe80::1")),
             Wire(1, f"{b4}.10/32", f"{b6}:10/128", (f"{b4}.1", "fe80::1"), metric=1),
@@ -92,7 +100,9 @@ class Configuration:
     @property
     def choices(self) -> tuple[str, ...]:
         """What ``detect`` must be told."""
-        told = {Addressing.STATIC: STATIC_CHOICES, Addressing.RA: STATIC_CHOICES[:2]}
+        told = {
+            Addressing.STATIC: STATIC_CHOICES, Addressing.THREE: STATIC_CHOICES, Addressing.RA: STATIC_CHOICES[:2],
+        }  # fmt: skip
         return told.get(self.addressing, ())
 
     @property
@@ -126,9 +136,9 @@ def _put(root: Path, path: str, text: str | None, mode: int = 0o644) -> None:
         place.chmod(mode)
 
 
-def _ifupdown(root: Path, both: tuple[Wire, ...]) -> None:
+def _ifupdown(root: Path, all_wires: tuple[Wire, ...]) -> None:
     stanzas = ["auto lo\niface lo inet loopback\n"]
-    for wire in both:
+    for wire in all_wires:
         stanzas.append(f"auto {wire.interface}\n")
         if wire.four:
             stanzas.append(f"iface {wire.interface} inet static\n    address {wire.four}\n")
@@ -151,24 +161,26 @@ def _ifupdown_gateway(wire: Wire, family: int, metric: int) -> str:
     )
 
 
-def _networkd(root: Path, both: tuple[Wire, ...]) -> None:
-    for wire in both:
+def _networkd(root: Path, all_wires: tuple[Wire, ...]) -> None:
+    for wire in all_wires:
         text = f"[Match]\nName={wire.interface}\n\n[Network]\nIPv6AcceptRA={'yes' if wire.six == '' else 'no'}\n"
         text += "".join(f"Address={address}\n" for address in (wire.four, wire.six) if address)
         text += "" if wire.four else f"DHCP=ipv4\n\n[DHCPv4]\nRouteMetric={100 + wire.place}\n"
+        if wire.six == "":  # else both defaults become one with two next hops, whatever the routers' preference is
+            text += f"\n[IPv6AcceptRA]\nRouteMetric={100 + wire.place}\n"
         for gateway in wire.gateways:
             far = f"\n[Route]\nGateway={gateway}\nGatewayOnLink=yes\nMetric={100 + wire.place}\n"
-            text += far if wire.four.endswith("/32") else f"Gateway={gateway}\n"
+            text += far if wire.four.endswith("/32") else f"\n[Network]\nGateway={gateway}\n"
         _put(root, f"etc/systemd/network/20-{wire.interface}.network", text)
     wants = root / "etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
     wants.parent.mkdir(parents=True, exist_ok=True)
     wants.symlink_to("/lib/systemd/system/systemd-networkd.service")
 
 
-def _networkmanager(root: Path, both: tuple[Wire, ...]) -> None:
+def _networkmanager(root: Path, all_wires: tuple[Wire, ...]) -> None:
     settings = "[main]\nno-auto-default=*\ndns=none\n[keyfile]\nunmanaged-devices=none\n"
     _put(root, "etc/NetworkManager/conf.d/lab.conf", settings)
-    for wire in both:
+    for wire in all_wires:
         text = f"[connection]\nid=wire{wire.place}\nuuid=0c5d8d9a-0f5e-4b52-a45c-26f8d8a2a11{wire.place}\n"
         text += f"type=ethernet\ninterface-name={wire.interface}\n"
         for family, address in ((4, wire.four), (6, wire.six)):

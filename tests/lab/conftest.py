@@ -13,7 +13,13 @@ from tests.lab.rows import ROWS, Boot, configuration
 from tests.lab.world import World, world
 
 
-@pytest.fixture(params=ROWS, ids=str)
+def gated(row: Boot) -> object:
+    """As a parameter; a system that does not gate may fail."""
+    fails = pytest.mark.xfail(strict=False, reason=f"{row.system} never gates")
+    return pytest.param(row, marks=() if SYSTEMS[row.system].gates else (fails,))
+
+
+@pytest.fixture(params=map(gated, ROWS), ids=str)
 def row(request: pytest.FixtureRequest) -> Boot:
     made: Boot = request.param
     return made

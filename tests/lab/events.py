@@ -62,7 +62,7 @@ def global_addresses(server: Machine, interface: str) -> set[str]:
 
 def lose_carrier(server: Machine, manager: str) -> None:
     """The cable out and in again."""
-    gateway = server.world.gateways[1]
+    gateway = server.world.gateway_of(1)
     gateway.ip("link", "set", "port1", "down")
     wait_for(lambda: "NO-CARRIER" in server.host.ip("link", "show", "dev", "eth1"), "the carrier is still there")
     time.sleep(1)  # a manager has time to notice

@@ -22,7 +22,8 @@ from tests.lab.proof_page import HEAD, PARTS
 @dataclass(frozen=True)
 class Entry:
     """``seconds`` until all addresses answered again; ``outcome`` is kept, or lost where nothing tells the backend
-    of the event (then it is right again after a restart of its service). ``part``: which table it goes into."""
+    of the event (then it is right again after a restart of its service), or words for the cell. ``part``: which table
+    it goes into."""
 
     system: str
     backend: str
@@ -61,7 +62,8 @@ def _table(entries: Sequence[Entry]) -> list[str]:
     found = {(entry.machine, entry.event): entry for entry in entries}
     lines = ["| system | backend | addresses | " + " | ".join(events) + " |", "|---" * (3 + len(events)) + "|"]
     for machine in sorted({entry.machine for entry in entries}):
-        lines.append("| " + " | ".join([*machine, *(_cell(found.get((machine, event))) for event in events)]) + " |")
+        cells = [_cell(found.get((machine, event))) for event in events]
+        lines += ["| " + " | ".join([*machine, *cells]) + " |"]
     return lines
 
 
@@ -78,7 +80,7 @@ def _in_order(entries: Sequence[Entry]) -> list[str]:
 def _cell(entry: Entry | None) -> str:
     if entry is None:
         return ""
-    return f"{entry.seconds:.1f} s" if entry.outcome == "kept" else f"**{entry.outcome}**"
+    return {"kept": f"{entry.seconds:.1f} s", "lost": "**lost**"}.get(entry.outcome, entry.outcome)
 
 
 def _versions() -> str:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.lab.configured import Addressing, by_ra, wires
+from tests.lab.configured import MOVED, Addressing, by_ra, wires
 from tests.lab.events import EVERY, global_addresses
 from tests.lab.machine import Machine, wait_for
-from tests.lab.world import MOVED
 from tests.packet_lab import PREFIXES
 
 FOUR, SIX = PREFIXES[1]
 RENEWAL = 6
 """Seconds between two renewals while addresses move."""
 PATIENCE = 90
+TOLD = frozenset({"systemd-networkd"})
+"""Neither ifupdown nor NetworkManager's dispatcher is told of an address by a router's advertisement."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,6 @@ MOVES = {
     Addressing.RA: (
         Move("RA withdrawn", _withdraw, _RA[:1]),
         Move("RA back", _announce(SIX), _RA),
-        Move("another prefix by RA", _announce(SIX, MOVED[1]), (*_RA, by_ra(1, MOVED[1]))),
+        Move("another prefix by RA", _announce(SIX, MOVED[1]), (*_RA, by_ra(1, MOVED[1])), recovers=TOLD),
     ),
 }

@@ -18,7 +18,10 @@ PARTS = {
     "events": """\
 ## Everyday life
 
-An address by DHCP, or IPv6's duplicate detection, takes its own second or two. *one subnet*: both interfaces at one
+An address by DHCP, or IPv6's duplicate detection, takes its own second or two. trixie's dhcpcd takes longer: it probes
+each address for five seconds (RFC 5227) before it uses it, one interface after the other; the same machine without
+asymgen had its addresses 6.7 s after the carrier came back, and 13.2 s after it was started (measured). sid, which
+changes every day, is reported and never gates. *one subnet*: both interfaces at one
 switch, which drops what has the other port's address, ARP included. */32 and /128*: no subnet, a gateway that is on the
 link all the same, as hosters do.""",
     "moves": """\
@@ -26,4 +29,17 @@ link all the same, as hosters do.""",
 
 The provider of the second uplink renumbers while the machine runs; no link goes down. The clock starts when the
 machine's own network manager has the address.""",
+    "tunnels": """\
+## A tunnel by wg-quick
+
+The real wg-quick, which adds two rules without a priority: they land before all others, and lead every answer into the
+tunnel. The watcher (`--ahead`) is a unit of systemd, or started by the init script or hook. What has no source goes
+into the tunnel all the while, as wg-quick alone would have it.""",
+    "packages": """\
+## Lives of packages
+
+Made by `asymgen package` from the machine's own snapshot, installed by dpkg. *inert*: made for another machine, nothing
+of it reaches the kernel. *an uplink more, one less*: upgrades to packages whose plan has a third uplink, and then the
+second no more, whose address is dead again. *removed*: no rule, route or device group of ours is in the kernel, before
+and after a reboot; *purged*: no file is left.""",
 }

@@ -64,7 +64,7 @@ class Dhcp(_Server):
         self._serve(f"--dhcp-range={network},static,255.255.255.0,{LEASE}")
 
     def _serve(self, *ranges: str) -> None:
-        times = ()
+        times: tuple[str, ...] = ()
         if self.renewal is not None:
             times = (f"--dhcp-option=option:T1,{self.renewal}", f"--dhcp-option=option:T2,{self.renewal * 3 // 2}")
         leases = self.folder / f"leases-{self.gateway.name}"

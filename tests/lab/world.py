@@ -19,12 +19,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.configured import Addressing, wires
+from tests.lab.configured import MOVED, Addressing, wires
 from tests.lab.providers import Dhcp, Router, stop_all
 from tests.namespaces import Namespace, namespace
 from tests.packet_lab import CLIENT4, CLIENT6, FAR4, FAR6, PREFIXES, PacketLab, filter_foreign_sources
 
-MOVED = ("198.18.1", "2001:db8:d:")
+ONE_SWITCH = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class World:
     client: Namespace
     leases: tuple[Dhcp, ...] = ()
     routers: tuple[Router, ...] = ()
-    shared: bool = False
+    places: tuple[int, ...] = (0, 1)
+    """For each of the machine's cables, in which gateway it ends."""
 
     def seen_with(self, host: Namespace) -> PacketLab:
         """The packet lab's questions, with ``host`` in the middle."""
@@ -41,11 +42,11 @@ class World:
 
     def gateway_of(self, place: int) -> Namespace:
         """Where the machine's cable ends."""
-        return self.gateways[0 if self.shared else place]
+        return self.gateways[self.places[place]]
 
     def plug(self, host: Namespace) -> None:
-        """New cables: eth0 and eth1 of ``host``, down, without addresses; MAC addresses as at every boot."""
-        for place in range(2):
+        """New cables: eth0, eth1… of ``host``, down, without addresses; MAC addresses as at every boot."""
+        for place in range(len(self.places)):
             gateway, port = self.gateway_of(place), f"port{place}"
             gateway.ip("link", "add", port, "type", "veth", "peer", "name", f"eth{place}", "netns", host.name)
             host.ip("link", "set", f"eth{place}", "address", mac(place))
@@ -53,12 +54,12 @@ class World:
 
     def unplug(self) -> None:
         """Pull the cables; the kernel takes the ends of a deleted namespace away only later."""
-        for place in range(2):
+        for place in range(len(self.places)):
             self.gateway_of(place).ip("link", "delete", f"port{place}")
 
     def misdelivered(self) -> int:
         """Packets, ARP included, that came into a switch port with an address of another one."""
-        if not self.shared:
+        if self.places != ONE_SWITCH:
             return 0
         listing = self.gateways[0].run("nft", "list", "counter", "bridge", "guard", "wrong").stdout
         return int(listing.split("packets", 1)[1].split()[0])
@@ -87,7 +88,8 @@ def world(addressing: Addressing, folder: Path) -> Iterator[World]:
                 gateway.ip("-6", "address", "add", "fe80::1/64", "dev", "lan0", "nodad")
         leases, routers = _providers((first, second), addressing, folder)
         stack.callback(stop_all, (*leases, *routers))
-        yield World((first, second), client, leases, routers, shared=addressing is Addressing.SHARED)
+        places = {Addressing.SHARED: ONE_SWITCH, Addressing.THREE: (0, 1, 1)}.get(addressing, (0, 1))
+        yield World((first, second), client, leases, routers, places)
 
 
 def _providers(

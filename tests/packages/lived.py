@@ -31,8 +31,10 @@ def of_another(snapshot: Path, place: Path) -> Path:
     return place
 
 
-def build(snapshot: Path, row: Boot, folder: Path, *options: str) -> Result:
-    choices = (*configuration(row).choices, "--backend", row.backend, "--name", NAME)
+def build(snapshot: Path, row: Boot, folder: Path, *options: str, told: bool = True) -> Result:
+    """``told``: what ``detect`` must be told of the row's second uplink; else it is no uplink."""
+    said = configuration(row).choices if told else ("--gateway", "eth1=none")
+    choices = (*said, "--backend", row.backend, "--name", NAME)
     return package(snapshot, folder, "--format", "deb", *choices, *options)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from asymgen.backends import BACKENDS
+from tests.lab.configured import wires
+from tests.lab.life import Life
 from tests.lab.machine import Machine, machine, wait_for
 from tests.lab.proof import drop_rules, own_rules, prove
 from tests.lab.roots import SYSTEMS
-from tests.lab.rows import DHCP, Boot, activate, configuration, wait_for_addresses, write
+from tests.lab.rows import DHCP, THREE, Boot, activate, chosen, configuration, wait_for_addresses, write
 from tests.lab.world import world
 from tests.packages.lived import NAME, build, dpkg, files_of, install, of_another, snapshot_of
 
@@ -30,7 +31,13 @@ EVERY_ROW = (
     Boot("trixie", "networkd", "systemd-networkd", in_ci=False),
     Boot("trixie", "NetworkManager", "networkmanager", in_ci=False),
 )
-ROWS = tuple(row for row in EVERY_ROW if row.in_ci or os.environ.get("ASYMGEN_LAB") == "all")
+EVERY_ROW_OF_THREE = (
+    Boot("bookworm", "ifupdown", "ifupdown", THREE, in_ci=False),
+    Boot("bookworm", "networkd", "systemd-networkd", THREE),
+    Boot("bookworm", "NetworkManager", "networkmanager", THREE, in_ci=False),
+    Boot("bookworm-sysvinit", "ifupdown", "sysv", THREE, in_ci=False),
+)
+ROWS = chosen(EVERY_ROW)
 STATIC = tuple(row for row in ROWS if row.addressing is not DHCP)
 NAMES = "/etc/iproute2/rt_tables.d/asymgen-config.conf"
 MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
@@ -70,18 +77,19 @@ def complaints(server: Machine) -> list[str]:
 
 
 def test_a_life_of_a_package(server: Machine, row: Boot, tmp_path: Path) -> None:
-    addresses = configuration(row).addresses
+    life, addresses = Life(server, row), configuration(row).addresses
     snapshot = snapshot_of(server, tmp_path / "machine.json")
     before, managers = files_of(server), started(server)
 
     said = install(server, build(of_another(snapshot, tmp_path / "other.json"), row, tmp_path / "0", "--version", "0"))
     assert "Installed, and inert" in said
     assert own_rules(server) == []
-    assert not any(server.lab.pings(address) for address in configuration(row).second), "negative control"
+    assert life.is_dead(), "negative control"
+    life.note("of another machine", outcome="inert", part="packages")
 
     first = build(snapshot, row, tmp_path / "1", "--version", "1", "--with-check")
     said = install(server, first)
-    prove(server, addresses)
+    life.prove("installed", part="packages")
     assert started(server) == managers
     assert server.run("/usr/libexec/asymgen/check").stdout == ""
     assert complaints(server) == []
@@ -89,26 +97,66 @@ def test_a_life_of_a_package(server: Machine, row: Boot, tmp_path: Path) -> None
 
     server.reboot()
     wait_for_addresses(server, addresses)
-    prove(server, addresses)
+    life.prove("reboot", part="packages")
     assert own_rules(server) == rules
 
     names = server.root / NAMES.removeprefix("/")
     names.write_text(names.read_text() + "77 by_hand\n")
     second = build(snapshot, row, tmp_path / "2", "--version", "2", "--table-base", "50", "--previous", str(first.deb))
     said = install(server, second)
-    prove(server, addresses)
+    life.prove("upgrade to other tables", part="packages")
     assert len(own_rules(server)) == len(rules)
     assert "77 by_hand" in names.read_text()
 
+    _goes(life)
+    assert files_of(server) - before == set()
+    life.note("purged", outcome="no file left", part="packages")
+
+
+def _goes(life: Life) -> None:
+    """Removed, rebooted, purged."""
+    server = life.server
     dpkg(server, "--remove", NAME)
     assert own_rules(server) == []
+    assert server.host.ip("route", "show", "table", "all", "proto", "97") == ""
+    assert server.host.ip("-6", "route", "show", "table", "all", "proto", "97") == ""
     assert {link["group"] for link in server.host.json("-d", "link", "show")} == {"default"}
     server.reboot()
-    wait_for_addresses(server, addresses)
+    wait_for_addresses(server, configuration(life.row).addresses)
     assert own_rules(server) == []
-    assert not any(server.lab.pings(address) for address in configuration(row).second)
+    wait_for(life.is_dead, "the second uplink still answers")
+    life.note("removed", outcome="nothing left", part="packages")
     dpkg(server, "--purge", NAME)
+
+
+@pytest.mark.parametrize("row", chosen(EVERY_ROW_OF_THREE), ids=str, indirect=True)
+def test_an_uplink_comes_and_one_goes(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """Two uplinks of three, then all, then without the second."""
+    life = Life(server, row)
+    first, second, third = (wire.addresses for wire in wires(row.addressing))
+    snapshot, before = snapshot_of(server, tmp_path / "machine.json"), files_of(server)
+    two = build(snapshot, row, tmp_path / "1", "--version", "1", "--gateway", "eth2=none")
+    install(server, two)
+    life.addresses = (*first, *second)
+    life.prove("installed", part="packages")
+    assert not any(server.lab.pings(address) for address in third), "negative control"
+
+    gateways = ("--gateway", "eth2=198.18.1.1", "--gateway", "eth2=2001:db8:d::1")
+    three = build(snapshot, row, tmp_path / "2", "--version", "2", *gateways, "--previous", str(two.deb))
+    install(server, three)
+    life.addresses = (*first, *second, *third)
+    life.prove("an uplink more", part="packages")
+
+    less = build(snapshot, row, tmp_path / "3", "--version", "3", *gateways, "--previous", str(three.deb), told=False)
+    install(server, less)
+    life.addresses = (*first, *third)
+    life.prove("one less", part="packages")
+    assert life.is_dead()
+    assert not [rule for rule in own_rules(server) if second[0].rpartition(".")[0] in rule]
+    assert server.host.json("-d", "link", "show", "dev", "eth1")[0]["group"] == "default"
+    _goes(life)
     assert files_of(server) - before == set()
+    life.note("purged", outcome="no file left", part="packages")
 
 
 @pytest.mark.parametrize("row", STATIC, ids=str, indirect=True)

@@ -132,6 +132,12 @@ def test_gateway_that_only_the_event_knows(host: Lab, word: str) -> None:
     assert _table(host, 4, 2)[-1] == "default via 203.0.113.129 dev eth1"
 
 
+def test_what_the_lease_says_counts_before_what_is_set(host: Lab) -> None:
+    """NetworkManager 1.52 tells of a lease with another router while the old one is in place."""
+    assert _follow(host, "eth1", DHCP4_ROUTERS="198.51.100.254", IP4_GATEWAY="198.51.100.1") == ""
+    assert _table(host, 4, 2)[-1] == "default via 198.51.100.254 dev eth1"
+
+
 def test_gateway_in_a_managers_own_table(host: Lab) -> None:
     _move(host, "eth1", "203.0.113.130/26")
     host.namespace.ip("route", "add", "default", "via", "203.0.113.140", "dev", "eth1", "table", "900")
@@ -200,6 +206,20 @@ def test_renumbered_by_router_advertisement(host: Lab) -> None:
     assert _sources(host, 6, "3201") == {"2001:db8:0:9::/64"}
     assert "2001:db8:0:2::/64 dev eth1" not in _table(host, 6, 2)
     assert host.run("check").returncode == 0
+
+
+def test_what_a_router_will_advertise_is_expected(host: Lab) -> None:
+    """No event tells of the address: what was planned is there before it, as long as the link is up."""
+    planned = host.rules(6), _table(host, 6, 2)
+    host.namespace.ip("link", "set", "eth1", "down")
+    host.namespace.ip("-6", "address", "flush", "dev", "eth1", "scope", "global")
+    _follow(host, "eth1")
+    assert not [rule for rule in host.rules(6) if rule.startswith("3201")]
+    host.namespace.ip("link", "set", "eth1", "up")
+    assert host.namespace.ip("-6", "address", "show", "dev", "eth1", "scope", "global") == ""
+    host.namespace.ip("address", "replace", "fe80::10/64", "dev", "eth1", "nodad")
+    assert _follow(host, "eth1") == ""
+    assert (host.rules(6), _table(host, 6, 2)) == planned
 
 
 def test_privacy_addresses_on_a_shared_prefix(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_dispatcher_is_enabled_where_the_bus_asks_systemd() -> None:
     [("1.42.4", "systemd", True), ("", "systemd", True), ("1.52.1", "systemd", False), ("1.42.4", "sysvinit", False)],
 )
 def test_leases_are_followed_where_networkmanager_does_not_tell(version: str, init: str, followed: bool) -> None:  # noqa: FBT001
-    host = _host(init=init, **({"NetworkManager": version} if version else {}))
+    host = _host(init=init, NetworkManager=version) if version else _host(init=init)
     for placement, folder in ((Placement.ADMIN, "/etc"), (Placement.VENDOR, "/usr/lib")):
         moving = networkmanager.render(_moving(dynamic=True), host, placement)
         paths = {str(file.path) for file in moving if "/systemd/system/" in str(file.path)}
