@@ -5,12 +5,13 @@ Not by keyfiles: those would be the administrator's own profiles, changed. Sourc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from asymgen.backends import shared_files, shell
 from asymgen.backends.distributions import default_manager
 from asymgen.errors import UnsupportedError
-from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
+from asymgen.model import Capabilities, Command, Family, Fit, FitReason, Host, KernelState, Placement, RenderedFile
 
 NAME = "networkmanager"
 MANAGER = "NetworkManager"
@@ -27,8 +28,8 @@ PACKAGED = SCRIPT[Placement.VENDOR]
 
 
 def capabilities(host: Host) -> Capabilities:
-    """What ip(8) can express on ``host``."""
-    return shell.capabilities(host)
+    """What ip(8) can express on ``host``; the dispatcher hears nothing of router advertisements (1.42, tried)."""
+    return replace(shell.capabilities(host), unheard=(Family.IPV6,))
 
 
 def fit(host: Host, interface: str) -> FitReason:
