@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from asymgen.backends import BACKENDS, choose, shared_files
+from asymgen.backends import BACKENDS, choose, shared_files, shell
 from asymgen.diagnosis import Problem, find_problems, find_remaining
 from asymgen.lowering import lower
 from asymgen.model import (
@@ -111,7 +111,7 @@ def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses:
     """The part of the lowered plan that ``use`` writes."""
     whole = lower(plan, capabilities)
     elsewhere = {interface for other in uses if other is not use for interface in other.interfaces}
-    return KernelState(
+    part = KernelState(
         tuple(state for state in whole.uplinks if state.uplink.interface in use.interfaces),
         whole.groups,
         tuple(setting for setting in whole.sysctls if setting.interface in use.interfaces),
@@ -121,6 +121,7 @@ def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses:
         whole.watched,
         whole.watch_routes,
     )
+    return replace(part, followed=shell.followed(part, capabilities))
 
 
 def _siblings(whole: KernelState, elsewhere: Container[str]) -> tuple[Sibling, ...]:
@@ -141,6 +142,7 @@ def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
         tuple(setting for part in parts for setting in part.sysctls),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         watch=parts[0].watch, watched=parts[0].watched, watch_routes=parts[0].watch_routes,
+        followed=tuple(dict.fromkeys(name for part in parts for name in part.followed)),
     )  # fmt: skip
 
 

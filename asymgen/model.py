@@ -509,7 +509,8 @@ class Capabilities:
     iproute2, or a manager with a protocol of its own): rules are ours by their exact text or number.
     ``error_rules``: rules that answer unreachable, blackhole or prohibit. ``ordered``: rules of one
     priority are asked in the order given. ``follows``: what selects by a dynamic address is kept up to
-    date while the host runs; ``follows_temporary``: IPv6 privacy addresses as well."""
+    date while the host runs; ``follows_temporary``: IPv6 privacy addresses as well. ``unheard``: families in
+    which addresses move without an event for the backend, so that asymgen-watch has to tell it."""
 
     suppress_prefixlength: bool = True
     suppress_ifgroup: bool = True
@@ -520,6 +521,7 @@ class Capabilities:
     ordered: bool = True
     follows: bool = True
     follows_temporary: bool = True
+    unheard: tuple[Family, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -556,7 +558,8 @@ class KernelState:
     """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
     backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
     ``groups`` those of all, since the guard of one part needs the groups of the other interfaces.
-    ``watch`` (why, "" for no watcher), ``watched`` and ``watch_routes`` are the whole host's as well."""
+    ``watch`` (why, "" for no jumps), ``watched`` and ``watch_routes`` are the whole host's as well. ``followed``
+    are interfaces whose addresses move without an event for their backend."""
 
     uplinks: tuple[UplinkState, ...]
     groups: tuple[GroupMember, ...]
@@ -566,6 +569,12 @@ class KernelState:
     watch: str = ""
     watched: tuple[Watched, ...] = ()
     watch_routes: bool = False
+    followed: tuple[str, ...] = ()
+
+    @property
+    def needs_watcher(self) -> bool:
+        """Whether asymgen-watch has anything to do: jumps that must follow, or addresses."""
+        return bool(self.watched or self.followed)
 
     @property
     def rules(self) -> tuple[Rule, ...]:

@@ -75,8 +75,8 @@ class Watcher:
 
     @property
     def monitor(self) -> int | None:
-        """Its ``ip monitor rule``."""
-        return next((pid for words, pid in self.processes().items() if "ip monitor rule" in words), None)
+        """Its ``ip monitor``."""
+        return next((pid for words, pid in self.processes().items() if "ip monitor " in words), None)
 
     def jumps(self, family: int = 4) -> list[str]:
         """Our jumps, as the kernel shows them."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from asymgen import templating
 from asymgen.backends import shared_files, shell
 from asymgen.backends.distributions import default_manager
-from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
+from asymgen.model import Capabilities, Command, Family, Fit, FitReason, Host, KernelState, Placement, RenderedFile
 
 NAME = "ifupdown"
 
@@ -49,8 +49,8 @@ _LEASE_HOOKS = (
 
 
 def capabilities(host: Host) -> Capabilities:
-    """What ip(8) can express on ``host``."""
-    return shell.capabilities(host)
+    """What ip(8) can express on ``host``; the kernel tells ifupdown nothing of router advertisements."""
+    return replace(shell.capabilities(host), unheard=(Family.IPV6,))
 
 
 def fit(host: Host, interface: str) -> FitReason:

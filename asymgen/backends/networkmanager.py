@@ -5,12 +5,13 @@ Not by keyfiles: those would be the administrator's own profiles, changed. Sourc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from asymgen.backends import networkmanager_follow, shared_files, shell
+from asymgen.backends import shared_files, shell
 from asymgen.backends.distributions import default_manager
 from asymgen.errors import UnsupportedError
-from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
+from asymgen.model import Capabilities, Command, Family, Fit, FitReason, Host, KernelState, Placement, RenderedFile
 
 NAME = "networkmanager"
 MANAGER = "NetworkManager"
@@ -21,14 +22,19 @@ SCRIPT = {
     Placement.VENDOR: "/usr/lib/NetworkManager/dispatcher.d/50-asymgen",
 }
 _VENDOR_SINCE = (1, 20)
+_TELLS_OF_LEASES = (1, 52)
+"""1.42 calls the dispatcher for the first lease of an activation and for none after it, 1.52 for each (tried)."""
 
 MARK = PurePosixPath(SCRIPT[Placement.ADMIN])
 PACKAGED = SCRIPT[Placement.VENDOR]
 
 
 def capabilities(host: Host) -> Capabilities:
-    """What ip(8) can express on ``host``."""
-    return shell.capabilities(host)
+    """What ip(8) can express on ``host``; the dispatcher hears nothing of router advertisements, and before 1.52
+    nothing of renewed leases (docs/decisions/0023)."""
+    version = host.managers.installed.get(MANAGER, "")
+    tells = bool(version) and not shell.is_older(version, _TELLS_OF_LEASES)
+    return replace(shell.capabilities(host), unheard=(Family.IPV6,) if tells else (Family.IPV4, Family.IPV6))
 
 
 def fit(host: Host, interface: str) -> FitReason:
@@ -60,7 +66,6 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
     script = RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=role)
     return (
         script,
-        *networkmanager_follow.follow_files(state, host, placement, script=path, version=version),
         *shared_files.networkd_tolerance(host, placement),
         *shared_files.render(state, host, placement),
     )
@@ -73,27 +78,17 @@ def activation(host: Host) -> tuple[Command, ...]:
         return (start,)
     # Where the unit is disabled, the bus cannot start it, and no script ever runs.
     enable = ("systemctl", "enable", "NetworkManager-dispatcher.service")
-    return (Command(enable, "let NetworkManager call its scripts"), start, _following("systemctl restart"))
+    return (Command(enable, "let NetworkManager call its scripts"), start)
 
 
-def _following(verb: str) -> Command:
-    """Where leases are not told of, and only there, the unit lies there."""
-    path, unit = networkmanager_follow.PATH, networkmanager_follow.UNIT
-    act = f"[ ! -e {path} ] || {{ systemctl daemon-reload && {verb} {unit}; }}"
-    return Command(("sh", "-c", act), "follow leases that NetworkManager does not tell of")
-
-
-def deactivation(host: Host) -> tuple[Command, ...]:
+def deactivation(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
     """Take out of the kernel what the script put in."""
-    stop = Command((SCRIPT[Placement.ADMIN], "stop"), "take rules and routes out of the kernel")
-    return (_following("systemctl stop"), stop) if host.managers.init == "systemd" else (stop,)
+    return (Command((SCRIPT[Placement.ADMIN], "stop"), "take rules and routes out of the kernel"),)
 
 
-def after_removal(host: Host) -> tuple[Command, ...]:
+def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
     """NetworkManager reads the folder at every event."""
-    if host.managers.init != "systemd":
-        return ()
-    return (Command(("systemctl", "daemon-reload"), "let systemd forget what followed leases"),)
+    return ()
 
 
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend

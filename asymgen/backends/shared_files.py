@@ -16,7 +16,7 @@ from asymgen.model import PROTOCOL, Host, KernelState, Placement, RenderedFile
 
 
 def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
-    """rt_tables.d, rt_protos.d and, where there are settings, sysctl.d; the watcher where jumps must follow."""
+    """rt_tables.d, rt_protos.d and, where there are settings, sysctl.d; the watcher where it has something to do."""
     return (*_names(state, host, placement), *_sysctls(state, host, placement), *watcher.render(state, host, placement))
 
 

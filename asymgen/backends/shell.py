@@ -55,6 +55,14 @@ WATCHER = {
 }
 """Where the script of watcher.py lies: those of the backends start and stop it."""
 
+FOLLOWERS = {
+    Placement.ADMIN: ("/etc/network/if-up.d/asymgen", "/etc/NetworkManager/dispatcher.d/50-asymgen",
+                      "/usr/local/lib/asymgen/routing"),
+    Placement.VENDOR: ("/usr/libexec/asymgen/routing-ifupdown", "/usr/lib/NetworkManager/dispatcher.d/50-asymgen",
+                       "/usr/libexec/asymgen/routing"),
+}  # fmt: skip
+"""The scripts with a plan: what asymgen-watch tells of addresses that moved. Each knows its own uplinks."""
+
 
 def _version(text: str) -> tuple[int, ...] | None:
     """The numbers at the start of a version; None where it is not known."""
@@ -90,7 +98,7 @@ def refuse_names(state: KernelState) -> None:
     named = {leg for route in state.routes for leg in route.interfaces}
     named |= {name for rule in state.rules for name in (rule.iif, rule.oif) if name is not None}
     named |= {member.interface for member in state.groups} | {each.uplink.interface for each in state.uplinks}
-    named |= {each.interface for each in state.watched}
+    named |= {each.interface for each in state.watched} | set(state.followed)
     for name in sorted(named):
         if "#" in name or name[:1] in ("'", '"') or re.search(r"[\s\x00-\x1f\x7f/]", name):
             raise UnsupportedError(
@@ -139,6 +147,12 @@ def moves(state: KernelState, uplink: Uplink) -> bool:
         if (each.uplink.interface, each.uplink.family) == (uplink.interface, uplink.family)
     ]
     return (uplink.dynamic or uplink.gateway is None) and len(same) == 1 and bool(uplink.addresses)
+
+
+def followed(state: KernelState, capabilities: Capabilities) -> tuple[str, ...]:
+    """Interfaces of ``state`` whose addresses move without an event that the backend hears."""
+    unheard = (each.uplink for each in state.uplinks if each.uplink.family in capabilities.unheard)
+    return tuple(dict.fromkeys(uplink.interface for uplink in unheard if moves(state, uplink)))
 
 
 def _moving(uplink: Uplink, *, keeps_gateway: bool) -> str:
@@ -226,7 +240,9 @@ def script(
     )
 
 
-def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str, ...], placement: Placement) -> str:
+def watch_script(
+    state: KernelState, host: Host, *, path: str, files: tuple[str, ...], placement: Placement, **values: object
+) -> str:
     """The script of asymgen-watch, which places jumps by the same functions as the scripts with a plan."""
     refuse_names(state)
     return templating.render(
@@ -238,4 +254,6 @@ def watch_script(state: KernelState, host: Host, *, path: str, files: tuple[str,
         protocol=PROTOCOL,
         rule_protocol=capabilities(host).rule_protocol,
         vendor=placement is Placement.VENDOR,
+        followers=FOLLOWERS[placement],
+        **values,
     )

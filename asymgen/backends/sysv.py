@@ -5,11 +5,12 @@ systemd dropped SysV scripts in version 260, and prefers a unit of the same name
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from asymgen import templating
 from asymgen.backends import shared_files, shell
-from asymgen.model import Capabilities, Command, Fit, FitReason, Host, KernelState, Placement, RenderedFile
+from asymgen.model import Capabilities, Command, Family, Fit, FitReason, Host, KernelState, Placement, RenderedFile
 
 NAME = "sysv"
 
@@ -28,8 +29,8 @@ PACKAGED = _SCRIPT[Placement.VENDOR]
 
 
 def capabilities(host: Host) -> Capabilities:
-    """What ip(8) can express on ``host``."""
-    return shell.capabilities(host)
+    """What ip(8) can express on ``host``; a service at boot hears of no address at all."""
+    return replace(shell.capabilities(host), unheard=(Family.IPV4, Family.IPV6))
 
 
 def fit(host: Host, interface: str) -> FitReason:

@@ -1,11 +1,14 @@
-"""asymgen-watch: a small shell script that keeps answers ahead of rules that others add later, and its unit.
+"""asymgen-watch: a small shell script for what no event tells of, and its unit.
 
-No backend, but a service that every backend's files may have beside them: docs/decisions/0007. It knows the
-rules that are there, whoever set them, so one script does for all backends of a host.
+It keeps answers ahead of rules that others add later, and tells the backends' scripts of addresses that moved
+(router advertisements, IPv6 privacy addresses). No backend, but a service that every backend's files may have
+beside them: docs/decisions/0007 and 0023. It knows the rules that are there, whoever set them, so one script does
+for all backends of a host.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from asymgen import templating
@@ -25,13 +28,16 @@ MARK = PurePosixPath(SCRIPT[Placement.ADMIN])
 
 
 def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:
-    """The script, and a unit unless the host is known to run another init; nothing where no jump must follow."""
-    if not state.watched:
+    """The script, and a unit unless the host is known to run another init; nothing where it has nothing to do."""
+    if not state.needs_watcher:
         return ()
     path, unit = SCRIPT[placement], _UNIT[placement]
     has_unit = host.managers.init in ("systemd", "")
-    text = shell.watch_script(state, host, path=path, files=(path, unit) if has_unit else (path,), placement=placement)
-    why = f"keeps answers ahead of tunnels: {state.watch}"
+    text = shell.watch_script(
+        state, host, path=path, files=(path, unit) if has_unit else (path,), placement=placement,
+        reasons=tuple(_reasons(state)), objects=_objects(state),
+    )  # fmt: skip
+    why = "; ".join(_reasons(state))
     files = [RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=why)]
     if has_unit:
         service = templating.render(
@@ -41,21 +47,35 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
     return tuple(files)
 
 
+def _objects(state: KernelState) -> str:
+    """What of the kernel's it listens to, for "ip monitor". A router that changes is a route that does."""
+    rules = ("rule",) if state.watched else ()
+    addresses = ("address",) if state.followed else ()
+    return " ".join((*rules, *addresses, *(("route",) if state.followed or state.watch_routes else ())))
+
+
+def _reasons(state: KernelState) -> Iterator[str]:
+    if state.watched:
+        yield f"keeps answers ahead of tunnels: {state.watch}"
+    if state.followed:
+        yield f"follows addresses that move without an event: of {', '.join(state.followed)}"
+
+
 def activation(host: Host, state: KernelState) -> tuple[Command, ...]:
     """Start it now and at every boot, where ``state`` needs it. Without systemd the scripts of the backends
     start it whenever an uplink comes up."""
-    return restart(host) if state.watched else ()
+    return restart(host) if state.needs_watcher else ()
 
 
 def restart(host: Host) -> tuple[Command, ...]:
     """Start it with the files that are there now."""
     if host.managers.init != "systemd":
         # restart, not start: one that runs already would keep the old plan
-        return (Command((SCRIPT[Placement.ADMIN], "restart"), "keep answers ahead of tunnels"),)
+        return (Command((SCRIPT[Placement.ADMIN], "restart"), "watch rules and addresses"),)
     return (
         Command(("systemctl", "daemon-reload"), "let systemd read the watcher's unit"),
         Command(("systemctl", "enable", _SERVICE), "start the watcher at every boot"),
-        Command(("systemctl", "restart", _SERVICE), "keep answers ahead of tunnels"),
+        Command(("systemctl", "restart", _SERVICE), "watch rules and addresses"),
     )
 
 

@@ -38,7 +38,7 @@ from asymgen.planfile import PLAN_PATH as ADMIN_PLAN_PATH
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5,19}")
 _TIMER = "asymgen-check.timer"
 _UNITS = frozenset({_TIMER, "asymgen-config.service", "asymgen-config-watch.service"})
-"""Every unit that a version of a package may enable. asymgen-follow*.path are wanted by drop-ins."""
+"""Every unit that a version of a package may enable. asymgen-follow.* are wanted by a drop-in of systemd-networkd's."""
 _HIDDEN = ("/usr/lib/systemd/network/", "/usr/lib/systemd/networkd.conf.d/", "/usr/lib/sysctl.d/")
 _OF_CONFIG = tuple(
     PurePosixPath(path)
@@ -158,9 +158,6 @@ def _upkeep(detection: Detection, files: Iterable[RenderedFile], *, previous: Pr
     return Upkeep(
         scripts=tuple(filter(None, (BACKENDS[name].PACKAGED for name in names))),
         followers=tuple(path for path in (networkd_follow.PACKAGED,) if PurePosixPath(path) in paths),
-        triggers=tuple(
-            path.name for path in paths if path.parent == PurePosixPath(UNITS_FOLDER) and path.suffix == ".path"
-        ),
         units=tuple(sorted(units)),
         restarted=tuple(sorted(unit for unit in units if unit != "asymgen-config.service")),
         absent=tuple(sorted(_UNITS - set(units))),

@@ -45,13 +45,12 @@ class Hidden:
 @dataclass(frozen=True)
 class Upkeep:
     """What the maintainer scripts need to know. ``scripts`` take start and stop; ``followers`` take stop;
-    ``triggers`` are path units, which drop-ins start at boot; ``units`` are enabled, those in ``restarted`` are also
-    started anew; ``absent`` are those of other versions; ``groups`` are (interface, device group) that nothing else
-    sets back; ``dropped`` are the same of the previous version."""
+    ``units`` are enabled, those in ``restarted`` are also started anew; ``absent`` are those of other versions;
+    ``groups`` are (interface, device group) that nothing else sets back; ``dropped`` are the same of the previous
+    version."""
 
     scripts: tuple[str, ...]
     followers: tuple[str, ...]
-    triggers: tuple[str, ...]
     units: tuple[str, ...]
     restarted: tuple[str, ...]
     absent: tuple[str, ...]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,8 @@ class Provider:
     folder: Path
     process: subprocess.Popen[str] | None = None
 
-    def offer(self, address: str, router: str, *, prefix: str = "2001:db8:b::") -> None:
+    def offer(self, address: str, router: str, *, prefix: str = "2001:db8:b::", silent: bool = False) -> None:
+        """``silent``: leases only, no router advertisements."""
         self.stop()
         near = address.rpartition(".")[0]
         # The old subnet's address stays: a renewal is sent to the server that gave the lease.
@@ -48,13 +50,14 @@ class Provider:
         self.routers.ip("-6", "address", "flush", "dev", "router1", "scope", "global")
         self.routers.ip("address", "add", f"{prefix}1/64", "dev", "router1", "nodad")
         (self.folder / "leases").write_text("", encoding="utf-8")
+        advertising = ("--enable-ra", "--ra-param=router1,high,4,600", f"--dhcp-range={prefix},ra-only,64,600")
         self.process = self.routers.start(
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=router1",
             "--bind-dynamic", "--log-dhcp", f"--log-facility={self.folder}/dnsmasq",
             "--dhcp-authoritative", "--no-ping", "--user=root", f"--pid-file={self.folder}/pid",
             f"--dhcp-leasefile={self.folder}/leases", f"--dhcp-range={address},{address},255.255.255.0,120",
-            f"--dhcp-option=option:router,{router}", "--enable-ra", "--ra-param=router1,high,4,600",
-            f"--dhcp-range={prefix},ra-only,64,600",
+            f"--dhcp-option=option:router,{router}",
+            *(() if silent else advertising),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -123,7 +126,7 @@ class World:
             self.unit.poll()
             time.sleep(0.3)
 
-    def offer(self, address: str, router: str, **more: str) -> None:
+    def offer(self, address: str, router: str, **more: Any) -> None:
         """Another server with another lease, and a flap: dnsmasq broadcasts its refusal of a renewal, which
         systemd-networkd 252 does not hear before the lease is nearly over."""
         self.provider.offer(address, router, **more)

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -434,3 +435,87 @@ def test_silence_about_what_was_said_already(host: tuple[Lab, Watcher]) -> None:
         made.namespace.ip("rule", "add", "pref", str(40 + number), "from", "203.0.113.77", "lookup", "main")
         time.sleep(0.4)
     assert watch.said.read_text().count("no jump fits") == 1
+
+
+# --- addresses that no event tells of ---
+
+MOVING = replace(moving(kernel_state(TWO_SUBNETS)), followed=("eth1",))
+COUNTER = """#!/bin/sh
+echo "$*" >>{calls}
+{more}
+"""
+
+
+@contextmanager
+def following(folder: Path, state: KernelState = MOVING, *, more: str = "") -> Iterator[tuple[Lab, Watcher, Path]]:
+    """A watcher of addresses, not started, that calls a script which writes down how it was called."""
+    with built(folder, state=state) as (made, watch):
+        calls, script = folder / "calls", folder / "script"
+        calls.touch()
+        script.write_text(COUNTER.format(calls=calls, more=more))
+        script.chmod(0o755)
+        watch.settings["ASYMGEN_SCRIPTS"] = str(script)
+        yield made, watch, calls
+
+
+def at_rest(calls: Path) -> int:
+    """How many calls there were when no more came."""
+    count = -1
+    while count != (count := len(calls.read_text().splitlines())):
+        time.sleep(1.5)
+    return count
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@pytest.mark.parametrize("ahead", [False, True], ids=["addresses", "and jumps"])
+def test_addresses_of_what_is_followed_and_no_others(tmp_path: Path, shell: tuple[str, ...], *, ahead: bool) -> None:
+    state = replace(watched(MOVING), followed=MOVING.followed) if ahead else MOVING
+    with following(tmp_path, state) as (made, watch, calls):
+        watch.start(shell, ASYMGEN_IP=made.recorder(), RECORD=str(made.record))
+        wait_until(lambda: "follow eth1" in calls.read_text())
+        quiet, asked = at_rest(calls), len(made.record.read_text())
+        time.sleep(2)
+        assert (at_rest(calls), len(made.record.read_text())) == (quiet, asked), "nothing changed, nothing is asked"
+        assert not [words for words in watch.processes() if words.startswith("sleep")]
+        made.namespace.ip("address", "add", "2001:db8:0:9::1/64", "dev", "eth0", "nodad")
+        made.namespace.ip("route", "add", "10.9.0.0/16", "via", "192.0.2.1")
+        assert at_rest(calls) == quiet
+        for words in (("address", "add", "2001:db8:0:9::2/64", "dev", "eth1", "nodad"),
+                      ("address", "del", "2001:db8:0:9::2/64", "dev", "eth1"),
+                      ("-6", "route", "add", "default", "via", "fe80::77", "dev", "eth1", "metric", "77")):  # fmt: skip
+            made.namespace.ip(*words)
+            wait_until(lambda before=quiet: len(calls.read_text().splitlines()) > before)  # type: ignore[misc]
+            quiet = at_rest(calls)
+        assert set(calls.read_text().splitlines()) == {"follow eth1"}
+        if ahead:
+            up(made)
+            settled(watch, FIRST)
+        assert watch.run("stop").returncode == 0
+        assert watch.said.read_text() == ""
+
+
+def test_addresses_that_never_come_to_rest(tmp_path: Path) -> None:
+    """A script (or a daemon that answers it) that changes an address each time it is told of one."""
+    more = f"i=$(wc -l <{tmp_path}/calls); ip address add 198.51.100.$((i + 50))/24 dev eth1"
+    with following(tmp_path, more=more) as (_, watch, calls):
+        watch.start(ASYMGEN_REST="3", ASYMGEN_ENOUGH="6")
+        wait_until(lambda: "again and again" in watch.said.read_text())
+        told = watch.said.read_text()
+        assert told == "asymgen: addresses change again and again: nothing is done about it for 3 seconds\n"
+        during = len(calls.read_text().splitlines())
+        time.sleep(1)
+        assert len(calls.read_text().splitlines()) == during
+        wait_until(lambda: len(calls.read_text().splitlines()) > during)
+
+
+def test_status_tells_of_a_watcher_that_does_not_run(tmp_path: Path) -> None:
+    with following(tmp_path) as (made, watch, _):
+        assert "missing: asymgen-watch: not running" in made.run("status").stdout
+        assert watch.run("status").returncode == 3
+        assert made.run("start").stderr == ""
+        wait_until(lambda: watch.monitor is not None)
+        assert "everything planned" in made.run("status").stdout
+        assert watch.run("status").returncode == 0
+        assert watch.run("drop").returncode == 0
+        assert made.run("stop").returncode == 0
+        assert watch.pid is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -213,10 +214,10 @@ def test_what_is_dynamic_and_not_followed_is_said() -> None:
 # --- rules of others, one priority each ----------------------------------------------------------
 
 
-def repeating(count: int, **capabilities: bool) -> tuple[list[int], tuple[str, ...]]:
+def repeating(count: int, **capabilities: Any) -> tuple[list[int], tuple[str, ...]]:
     """Priorities of the first uplink's rules where ``count`` rules of others stand between ours and main."""
     rules = [make_rule(Family.IPV4, 32700 + number, table=900 + number, mark=number + 1) for number in range(count)]
-    state = lower(plan_for(two_uplinks(rules=rules)), Capabilities(**capabilities))
+    state = lower(plan_for(two_uplinks(rules=rules)), replace(Capabilities(), **capabilities))
     return [rule.priority for rule in state.uplinks[0].rules], state.notes
 
 

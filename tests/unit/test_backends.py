@@ -12,7 +12,17 @@ import pytest
 
 from asymgen.backends import BACKENDS, choose, ifupdown, networkmanager, shared_files, shell, sysv
 from asymgen.errors import UnsupportedError, UsageError
-from asymgen.model import Capabilities, Fit, Host, KernelState, ManagedInterface, Managers, Placement, RenderedFile
+from asymgen.model import (
+    Capabilities,
+    Family,
+    Fit,
+    Host,
+    KernelState,
+    ManagedInterface,
+    Managers,
+    Placement,
+    RenderedFile,
+)
 from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, Wire, kernel_state, renamed
 
 STATE = kernel_state(TWO_SUBNETS)
@@ -85,7 +95,8 @@ def test_each_interface_gets_its_own() -> None:
 ])  # fmt: skip
 def test_capabilities(kernel: str, iproute2: str, wanted: Capabilities) -> None:
     for backend in (ifupdown, sysv):
-        assert backend.capabilities(replace(HOST, kernel=kernel, iproute2=iproute2)) == wanted
+        found = backend.capabilities(replace(HOST, kernel=kernel, iproute2=iproute2))
+        assert replace(found, unheard=()) == wanted
 
 
 @pytest.mark.parametrize("name", ["a#b", "'q'", '"q"', "tab\there", "bell\a", "new\nline"])
@@ -220,28 +231,17 @@ def test_old_networkmanager_reads_no_scripts_of_packages() -> None:
 
 def test_dispatcher_is_enabled_where_the_bus_asks_systemd() -> None:
     enable = ("systemctl", "enable", "NetworkManager-dispatcher.service")
-    first, second, _ = (step.argv for step in networkmanager.activation(_host()))
-    assert (first, second) == (enable, (str(networkmanager.MARK), "start"))
+    assert [step.argv for step in networkmanager.activation(_host())] == [enable, (str(networkmanager.MARK), "start")]
     assert len(networkmanager.activation(_host(init="sysvinit"))) == 1
 
 
 @pytest.mark.parametrize(
-    "version, init, followed",
-    [("1.42.4", "systemd", True), ("", "systemd", True), ("1.52.1", "systemd", False), ("1.42.4", "sysvinit", False)],
+    "version, unheard",
+    [("1.42.4", (Family.IPV4, Family.IPV6)), ("", (Family.IPV4, Family.IPV6)), ("1.52.1", (Family.IPV6,))],
 )
-def test_leases_are_followed_where_networkmanager_does_not_tell(version: str, init: str, followed: bool) -> None:  # noqa: FBT001
-    host = _host(init=init, NetworkManager=version) if version else _host(init=init)
-    for placement, folder in ((Placement.ADMIN, "/etc"), (Placement.VENDOR, "/usr/lib")):
-        moving = networkmanager.render(_moving(dynamic=True), host, placement)
-        paths = {str(file.path) for file in moving if "/systemd/system/" in str(file.path)}
-        units = f"{folder}/systemd/system"
-        wanted = {
-            f"{units}/asymgen-follow-nm.path", f"{units}/asymgen-follow-nm.service",
-            f"{units}/NetworkManager.service.d/50-asymgen.conf",
-        }  # fmt: skip
-        assert paths == (wanted if followed else set())
-        resting = networkmanager.render(STATE, host, placement)
-        assert not any("follow" in str(file.path) for file in resting)
+def test_leases_that_networkmanager_does_not_tell_of_are_watched(version: str, unheard: tuple[Family, ...]) -> None:
+    host = _host(NetworkManager=version)
+    assert networkmanager.capabilities(host).unheard == unheard
 
 
 def _moving(**changes: Any) -> KernelState:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
-from asymgen.backends import BACKENDS, watcher
+from asymgen.backends import BACKENDS, shell, watcher
 from asymgen.detection import detect
 from asymgen.foreign import LOWEST_JUMP
 from asymgen.lowering import lower
@@ -108,6 +109,71 @@ def test_one_uplink_that_a_tunnel_may_cut_off_is_work_to_do(*, ahead: bool) -> N
     assert plan_for(make_host({}), ahead=True).watch == ""
 
 
+# --- addresses that no event tells of ---
+
+
+def advertised(words: str) -> Host:
+    """eth0 is static in both families; ``words`` are flags of eth1's addresses."""
+    interfaces: dict[str, str | Link] = {
+        "eth0": make_link("eth0", ("192.0.2.10/24", "2001:db8:a::10/64")),
+        "eth1": make_link("eth1", (f"198.51.100.10/24 {words}", f"2001:db8:b::10/64 {words}")),
+    }
+    gateways = {"eth0": ("192.0.2.1", "2001:db8:a::1"), "eth1": ("198.51.100.1 metric 9", "fe80::1 metric 9")}
+    routes = [
+        f"default via {way.partition(' ')[0]} dev {name} {way.partition(' ')[2]}".strip()
+        for name, ways in gateways.items()
+        for way in ways
+    ]
+    return make_host(interfaces, routes)
+
+
+def followed_by(backend: str, made: Host, **choices: Any) -> tuple[str, ...]:
+    found = detect(made, Choices(backends={"": backend}, network_files=FILES, **choices), Kept())
+    scripts = [file for file in found.files if file.path == SCRIPT]
+    assert bool(scripts) is found.state.needs_watcher
+    assert all(f"followed {name}\n" in file.text for file in scripts for name in found.state.followed)
+    return found.state.followed
+
+
+@pytest.mark.parametrize("backend", ["ifupdown", "networkmanager", "sysv"])
+def test_who_follows_what_no_event_tells_of(backend: str) -> None:
+    assert followed_by(backend, advertised("dynamic")) == ("eth1",)
+    assert followed_by(backend, advertised("")) == ()
+    # sysv hears of no lease either; ifupdown's clients and NetworkManager have hooks for those
+    leased = followed_by(backend, advertised("dynamic"), families=frozenset({Family.IPV4}))
+    assert leased == (("eth1",) if backend == "sysv" else ())
+
+
+def test_networkd_hears_of_everything() -> None:
+    assert followed_by("systemd-networkd", advertised("dynamic")) == ()
+
+
+def test_two_backends_have_one_watcher_for_their_interfaces() -> None:
+    made = advertised("dynamic")
+    choices = Choices(backends={"eth1": "networkmanager", "": "sysv"})
+    found = detect(made, choices, Kept())
+    assert found.state.followed == ("eth1",)
+    [script] = [file for file in found.files if file.path == SCRIPT]
+    assert script.why == "follows addresses that move without an event: of eth1"
+    assert '"$IP" monitor address route 2' in script.text
+    both = detect(made, replace(choices, ahead=True), Kept())
+    [script] = [file for file in both.files if file.path == SCRIPT]
+    assert '"$IP" monitor rule address route 2' in script.text
+
+
+@pytest.mark.parametrize("placement", list(Placement))
+def test_watcher_calls_the_scripts_that_the_backends_write(placement: Placement) -> None:
+    made = kernel_state(TWO_SUBNETS)
+    written = {
+        str(file.path)
+        for backend in BACKENDS.values()
+        if backend.capabilities(HOST).unheard
+        for file in backend.render(made, HOST, placement)
+    }
+    assert set(shell.FOLLOWERS[placement]) <= written
+    assert len(shell.FOLLOWERS[placement]) == len([one for one in BACKENDS.values() if one.capabilities(HOST).unheard])
+
+
 # --- where the jump stands ---
 
 
@@ -157,7 +223,7 @@ def test_unit_where_systemd_may_be(init: str, *, has_unit: bool) -> None:
     assert set(files) == ({SCRIPT, UNIT} if has_unit else {SCRIPT})
     assert files[SCRIPT].mode == 0o755
     assert files[SCRIPT].why == "keeps answers ahead of tunnels: --ahead says so"
-    assert "# Here because: --ahead says so\n" in files[SCRIPT].text
+    assert "# Here because it\n#   keeps answers ahead of tunnels: --ahead says so\n" in files[SCRIPT].text
     assert (str(UNIT) in files[SCRIPT].text) is has_unit
 
 
