@@ -11,6 +11,7 @@ import html
 import importlib.resources
 import re
 import shlex
+from collections.abc import Iterable
 from functools import lru_cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,6 +27,14 @@ def sh(text: str) -> str:
     if "\0" in text or "\n" in text:
         raise UnsupportedError(f"a shell script cannot carry {text!r}: NUL or a line break inside")
     return shlex.quote(text)
+
+
+def sh_lines(lines: Iterable[str]) -> str:
+    """``lines`` as one quoted word of a POSIX shell, each on a line of its own as it is, but for single quotes."""
+    for line in lines:
+        sh(line)
+    text = "\n".join(["", *lines, ""])
+    return "'" + text.replace("'", "'\\''") + "'"
 
 
 def comment(text: str) -> str:
@@ -113,7 +122,7 @@ def environment() -> Environment:
         autoescape=False,  # noqa: S701 - shell, units and configuration files, never HTML
     )
     made.filters.update(sh=sh, comment=comment, networkd=networkd, unit_word=unit_word, xml=xml, mermaid=mermaid)
-    made.filters.update(deb_line=deb_line, spec=spec, spec_block=spec_block)
+    made.filters.update(sh_lines=sh_lines, deb_line=deb_line, spec=spec, spec_block=spec_block)
     made.globals["version"] = asymgen.__version__
     made.globals["vendor"] = False  # True for files of a package
     return made
