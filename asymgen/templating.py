@@ -7,7 +7,6 @@ hostile text (Linux allows any byte but ``/`` and white space in an interface's 
 
 from __future__ import annotations
 
-import html
 import importlib.resources
 import re
 import shlex
@@ -44,6 +43,8 @@ def comment(text: str) -> str:
 
 def xml(value: object) -> str:
     """``value`` as text or as the value of an attribute in XML. What XML 1.0 has no way to write becomes ``?``."""
+    import html  # noqa: PLC0415 - a millisecond for its table of entities; only pictures are XML
+
     return html.escape(comment(str(value)).encode("utf-8", errors="replace").decode("utf-8"))
 
 
