@@ -6,7 +6,6 @@ asymgen's when its content and mode are those that the manifest holds for it.
 
 from __future__ import annotations
 
-import difflib
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -240,6 +239,8 @@ def _diff(change: Change) -> str:
     if before is not None and after is not None and before.mode != after.mode:
         header = f"old mode 10{before.mode:04o}\nnew mode 10{after.mode:04o}\n"
     old = "" if before is None else before.content.decode("utf-8", "surrogateescape")
+    import difflib  # noqa: PLC0415 - most runs show no differences
+
     body = difflib.unified_diff(
         _lines(old),
         _lines("" if after is None else after.text),

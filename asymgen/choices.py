@@ -13,11 +13,6 @@ from typing import Any
 from asymgen.errors import InputError, UsageError
 from asymgen.model import Address, Choices, Family, Link
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 FAMILIES = {"4": frozenset({Family.IPV4}), "6": frozenset({Family.IPV6}), "both": frozenset(Family)}
 RULE_BY = ("auto", "prefix", "address")
 ARP = ("filter", "announce")
@@ -49,6 +44,10 @@ PRIORITY_RANGE = range(1, 32766)
 
 def read_toml(text: str, origin: str) -> dict[str, Any]:
     """The options of an asymgen.toml. Raises InputError for bad TOML, unknown keys and wrong types."""
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415 - most hosts have no such file
+    else:
+        import tomli as tomllib  # noqa: PLC0415
     try:
         options = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -19,6 +19,7 @@ from asymgen import __version__
 from asymgen.errors import JSON_WORDS, InputError
 
 STATE_DIRECTORY = PurePosixPath("/var/lib/asymgen")
+APPLY_DIRECTORY = STATE_DIRECTORY / "apply"
 MANIFEST_PATH = STATE_DIRECTORY / "manifest.json"
 MANIFEST_MODE = 0o644
 SCHEMA = 1

@@ -17,6 +17,7 @@ from asymgen.errors import JSON_WORDS, InputError
 from asymgen.model import RESERVED_TABLES, Address, Host, Kept, Numbers, Plan, RenderedFile
 
 PLAN_PATH = PurePosixPath("/etc/asymgen/plan.json")
+PACKAGED_PLAN_PATH = PurePosixPath("/usr/share/asymgen/plan.json")
 SCHEMA = 1
 
 

@@ -7,10 +7,10 @@ hostile text (Linux allows any byte but ``/`` and white space in an interface's 
 
 from __future__ import annotations
 
-import html
 import importlib.resources
 import re
 import shlex
+from collections.abc import Iterable
 from functools import lru_cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -28,6 +28,14 @@ def sh(text: str) -> str:
     return shlex.quote(text)
 
 
+def sh_lines(lines: Iterable[str]) -> str:
+    """``lines`` as one quoted word of a POSIX shell, each on a line of its own as it is, but for single quotes."""
+    for line in lines:
+        sh(line)
+    text = "\n".join(["", *lines, ""])
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
 def comment(text: str) -> str:
     """``text`` on one line, without anything that ends a comment or moves a terminal's cursor."""
     return "".join(character if character.isprintable() or _is_raw_byte(character) else "?" for character in text)
@@ -35,6 +43,8 @@ def comment(text: str) -> str:
 
 def xml(value: object) -> str:
     """``value`` as text or as the value of an attribute in XML. What XML 1.0 has no way to write becomes ``?``."""
+    import html  # noqa: PLC0415 - a millisecond for its table of entities; only pictures are XML
+
     return html.escape(comment(str(value)).encode("utf-8", errors="replace").decode("utf-8"))
 
 
@@ -113,7 +123,7 @@ def environment() -> Environment:
         autoescape=False,  # noqa: S701 - shell, units and configuration files, never HTML
     )
     made.filters.update(sh=sh, comment=comment, networkd=networkd, unit_word=unit_word, xml=xml, mermaid=mermaid)
-    made.filters.update(deb_line=deb_line, spec=spec, spec_block=spec_block)
+    made.filters.update(sh_lines=sh_lines, deb_line=deb_line, spec=spec, spec_block=spec_block)
     made.globals["version"] = asymgen.__version__
     made.globals["vendor"] = False  # True for files of a package
     return made

@@ -31,13 +31,16 @@ _DISTANT = {Family.IPV4: "192.175.48.1", Family.IPV6: "2620:4f:8000::1"}
 
 @dataclass(frozen=True)
 class Section:
-    """One uplink in one family: comments for the reader, and its commands in order. ``moving`` is what was
-    live when it was planned (``GATEWAY ADDRESS=PREFIX …``), where the script must follow what is live later."""
+    """One uplink in one family: comments for the reader, and its commands; rules in the kernel's order, so that a
+    script may compare them as they are. ``moving`` is what was live when it was planned (``GATEWAY ADDRESS=PREFIX
+    …``), where the script must follow what is live later."""
 
     interface: str
     family: Family
     comments: tuple[str, ...]
-    commands: tuple[str, ...]
+    routes: tuple[str, ...]
+    rules: tuple[str, ...]
+    questions: tuple[str, ...]
     moving: str
 
 
@@ -172,6 +175,7 @@ def _section(state: UplinkState, *, protocol: bool, moving: bool, keeps_gateway:
     uplink = state.uplink
     version = f"ip -{uplink.family:d}"
     way = f"gateway {uplink.gateway}" if uplink.gateway is not None else "the interface itself is the way"
+    rules = sorted(state.rules, key=lambda rule: rule.priority)
     role = "the primary uplink" if uplink.primary else "an uplink"
     return Section(
         interface=uplink.interface,
@@ -179,11 +183,9 @@ def _section(state: UplinkState, *, protocol: bool, moving: bool, keeps_gateway:
         comments=(
             f"{uplink.interface}, IPv{uplink.family:d}: {role}, table {uplink.table}, {way} ({uplink.gateway_source})",
         ),
-        commands=(
-            *(f"{version} route replace {' '.join(route_words(route))}" for route in state.routes),
-            *(f"{version} rule add {' '.join(rule_words(rule, protocol=protocol))}" for rule in state.rules),
-            *_question_commands(uplink),
-        ),
+        routes=tuple(f"{version} route replace {' '.join(route_words(route))}" for route in state.routes),
+        rules=tuple(f"{version} rule add {' '.join(rule_words(rule, protocol=protocol))}" for rule in rules),
+        questions=tuple(_question_commands(uplink)),
         moving=_moving(uplink, keeps_gateway=keeps_gateway) if moving else "",
     )
 

@@ -17,11 +17,9 @@ from asymgen.changes import Action, Changes
 from asymgen.cli import colours, outcome
 from asymgen.cli.inputs import Input, read_input
 from asymgen.cli.itself import itself
-from asymgen.cli.many import report_many
 from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_options, repeated_choices
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
-from asymgen.leftovers import find_leftovers
 from asymgen.model import PROTOCOL, RuleAction
 from asymgen.report import printable, to_text
 from asymgen.system.files import Written
@@ -50,6 +48,8 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
     _refuse_contradictions(parameters, write=write, check=check)
     snapshots = parameters["snapshot"]
     if len(snapshots) > 1:
+        from asymgen.cli.many import report_many
+
         report_many(parameters, writing=write, check=check, form=form, force=force)
         return
     source = read_input({**parameters, "snapshot": snapshots[0] if snapshots else None})
@@ -76,6 +76,8 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
 
 
 def _tell_differences(source: Input, detection: Detection, changes: Changes, parameters: dict[str, Any]) -> None:
+    from asymgen.leftovers import find_leftovers
+
     stale = find_leftovers(source.host, source.kept, wanted=detection.state)
     if changes.pending or detection.problems or not stale.is_empty:
         old = "" if stale.is_empty else ", and an earlier plan's rules or settings in the kernel"

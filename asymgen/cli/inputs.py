@@ -14,15 +14,12 @@ from typing import Any
 from asymgen.choices import check_against_host, merge_options, missing_interfaces, parse_choices, read_toml
 from asymgen.cli.options import given_choices
 from asymgen.errors import InputError, UsageError
+from asymgen.manifest import APPLY_DIRECTORY
 from asymgen.model import Choices, Host, Kept
-from asymgen.packages.model import PLAN_PATH as PACKAGED_PLAN_PATH
 from asymgen.parse import load_snapshot, parse_host
-from asymgen.parse_text import read_texts
-from asymgen.planfile import PLAN_PATH, plan_file_name, read_kept
-from asymgen.system.apply_folder import ApplyFolder, Phase
+from asymgen.planfile import PACKAGED_PLAN_PATH, PLAN_PATH, plan_file_name, read_kept
 from asymgen.system.commands import Runner
 from asymgen.system.probe import take_snapshot
-from asymgen.system.replay import finish, is_collected, tidied
 from asymgen.system.texts import read_text
 
 TOML_PATH = PurePosixPath("/etc/asymgen/asymgen.toml")
@@ -63,8 +60,11 @@ def input_of(host: Host, parameters: dict[str, Any], *, root: Path | None) -> In
 
 
 def _open_apply(root: Path | None) -> list[str]:
-    folder = None if root is None else ApplyFolder(root)
-    if folder is None or folder.phase() is not Phase.PENDING:
+    if root is None or not (root / APPLY_DIRECTORY.relative_to("/")).exists():
+        return []
+    from asymgen.system.apply_folder import ApplyFolder, Phase
+
+    if ApplyFolder(root).phase() is not Phase.PENDING:
         return []
     return ["an `asymgen apply` waits for its confirmation: what is seen here goes back if nobody confirms"]
 
@@ -101,6 +101,13 @@ def read_host(snapshot: str | None, reader: str | None) -> Host:
         return parse_host(take_snapshot(Runner(), Path("/"), reader=reader or "auto"), origin="this host")
     if reader is not None:
         raise UsageError("--reader and --snapshot: a snapshot was read already; give one of them")
+    return _read_snapshot(snapshot)
+
+
+def _read_snapshot(snapshot: str) -> Host:
+    from asymgen.parse_text import read_texts
+    from asymgen.system.replay import finish, is_collected, tidied
+
     origin = "standard input" if snapshot == "-" else snapshot
     text = _read_standard_input() if snapshot == "-" else read_text(Path(snapshot))
     if text is None:

@@ -8,7 +8,6 @@ from typing import Any
 from asymgen.backends.shell import capabilities
 from asymgen.changes import Changes, plan_changes
 from asymgen.cli.inputs import Input
-from asymgen.cli.packaged import refuse_packaged
 from asymgen.commands_text import ip_commands
 from asymgen.detection import Detection
 from asymgen.lowering import lower
@@ -31,6 +30,8 @@ def preview_of(source: Input, detection: Detection, *, force: bool) -> Changes:
 
 def write(source: Input, detection: Detection, *, root: Path, force: bool) -> Written:
     """Write the host's files below ``root``, and its plan where ``--plan`` wants it."""
+    from asymgen.cli.packaged import refuse_packaged
+
     refuse_packaged(root)
     # Below another root, this machine's policy has nothing to say.
     relabel = relabel_with(Runner()) if root == Path("/") else None

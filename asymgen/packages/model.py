@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from asymgen.planfile import PACKAGED_PLAN_PATH
+
 LIBEXEC = "/usr/libexec/asymgen"
 SHARE = "/usr/share/asymgen"
-PLAN_PATH = PurePosixPath(SHARE, "plan.json")
+PLAN_PATH = PACKAGED_PLAN_PATH
 MANIFEST_PATH = PurePosixPath(SHARE, "manifest.json")
 ANY_CONFIG = "asymgen-config"
 """What every such package provides and conflicts with: two of them would both configure the host."""

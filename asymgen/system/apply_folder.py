@@ -20,7 +20,7 @@ from pathlib import Path
 
 from asymgen.applied import Applied, applied_text, parse_applied
 from asymgen.errors import CommandFailedError, InputError
-from asymgen.manifest import STATE_DIRECTORY
+from asymgen.manifest import APPLY_DIRECTORY
 from asymgen.system.locking import PATIENCE, Checkpoint, locked
 from asymgen.system.tree import Tree, naming
 
@@ -49,7 +49,7 @@ class ApplyFolder:
 
     def __init__(self, root: Path, *, checkpoint: Checkpoint = lambda _step: None) -> None:
         self._root = root
-        self.path = root.joinpath(*STATE_DIRECTORY.parts[1:], "apply")
+        self.path = root / APPLY_DIRECTORY.relative_to("/")
         self._checkpoint = checkpoint
 
     def phase(self) -> Phase | None:

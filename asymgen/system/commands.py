@@ -9,7 +9,8 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +74,6 @@ class Runner:
     ) -> Result:
         """Run ``argv`` to its end, with ``input`` on its standard input, in the folder ``cwd``. With ``check``, an
         exit code other than 0 raises; a missing program and a timeout (in seconds) always do."""
-        if self._echo is not None:
-            there = "" if cwd is None else f"cd {pasteable([str(cwd)])} && "
-            self._echo(f"+ {there}{pasteable(argv)}")
         result = self._finished(argv, text=input, timeout=timeout, cwd=cwd)
         if check and result.returncode != 0:
             raise CommandFailedError(_failure(result))
@@ -93,20 +91,51 @@ class Runner:
         except OSError as problem:
             raise CommandFailedError(f"{pasteable(argv)}: cannot be started: {problem.strerror}") from problem
 
+    def run_together(self, commands: Sequence[Sequence[str]], *, timeout: float = 60.0) -> list[Result]:
+        """Start all at once; their results in the same order, whatever the exit codes. ``timeout`` (in seconds) is
+        for each; a missing program and a timeout raise."""
+        with ExitStack() as started:
+            processes = [started.enter_context(self._started(argv)) for argv in commands]
+            return [self._ended(process, argv, timeout=timeout) for process, argv in zip(processes, commands)]
+
     def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float, cwd: Path | None) -> Result:
+        stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
+        with self._started(argv, stdin=stdin, cwd=cwd) as process:
+            return self._ended(process, argv, text=text, timeout=timeout)
+
+    @contextmanager
+    def _started(
+        self, argv: Sequence[str], *, stdin: int = subprocess.DEVNULL, cwd: Path | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """``argv`` as a process, which does not outlive the context."""
+        if self._echo is not None:
+            there = "" if cwd is None else f"cd {pasteable([str(cwd)])} && "
+            self._echo(f"+ {there}{pasteable(argv)}")
         if not self.has(argv[0]):
             raise MissingProgramError(f"{argv[0]}: no such program", hint=f"Install the package that has {argv[0]}.")
         try:
-            done = subprocess.run(
-                list(argv), input=b"" if text is None else os.fsencode(text),
-                capture_output=True, check=False, cwd=cwd,
-                timeout=timeout, env={**os.environ, "PATH": self._path, "LC_ALL": "C"},
+            process = subprocess.Popen(
+                list(argv), stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
+                env={**os.environ, "PATH": self._path, "LC_ALL": "C"},
             )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise CommandFailedError(f"{pasteable(argv)}: no end after {timeout:g} seconds") from None
         except OSError as problem:
             raise CommandFailedError(f"{pasteable(argv)}: {problem.strerror}") from None
-        return Result(tuple(argv), done.returncode, _decoded(done.stdout), _decoded(done.stderr))
+        with process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                raise
+
+    @staticmethod
+    def _ended(
+        process: subprocess.Popen[bytes], argv: Sequence[str], *, text: str | None = None, timeout: float
+    ) -> Result:
+        try:
+            stdout, stderr = process.communicate(None if text is None else os.fsencode(text), timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise CommandFailedError(f"{pasteable(argv)}: no end after {timeout:g} seconds") from None
+        return Result(tuple(argv), process.returncode, _decoded(stdout), _decoded(stderr))
 
 
 def _decoded(output: bytes) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 from asymgen.errors import CommandFailedError, UnsupportedError
 from asymgen.iproute2 import decode
-from asymgen.system import netifaces_reader
 from asymgen.system.commands import Result, Runner, pasteable
 from asymgen.system.configured import shell_settings
 from asymgen.system.firewall import read_firewall_groups
@@ -40,6 +39,7 @@ IP_OBJECTS: Mapping[str, tuple[str, ...]] = {
 
 NOT_ROOT = "Not run as root: firewall rules and other users' files may be missing from what was read."
 
+_IP = ("ip", "-j", "-d")
 _NAMES = {"rt_tables": "rt_tables", "rt_protos": "rt_protos", "groups": "group", "rt_dsfield": "rt_dsfield"}
 _NEEDS_JSON = "Install iproute2 4.17 or newer (the package is called iproute2 or iproute)."
 _NO_JSON = re.compile(r'"-j" is unknown|BusyBox|(invalid|unrecognized) option')
@@ -91,19 +91,35 @@ def _objects(run: Runner, files: HostFiles, *, reader: str, notes: list[str]) ->
     why = "as asked by --reader"
     if reader != "netifaces":
         try:
-            return {key: _ip_objects(run, words, notes=notes) for key, words in IP_OBJECTS.items()}
+            return _all_ip_objects(run, notes=notes)
         except UnusableIpError as problem:
             if reader == "iproute2":
                 raise
             why = problem.message
+    from asymgen.system import netifaces_reader  # noqa: PLC0415 - only where there is no ip(8) with JSON
+
     objects = netifaces_reader.read_objects(files, why=why)
     notes += objects.pop("notes")
     return {**objects, "reader": "netifaces"}
 
 
+def _all_ip_objects(run: Runner, *, notes: list[str]) -> dict[str, Any]:
+    """All questions are asked at once: half of the time of each is the start of a process."""
+    _refuse_missing(run)
+    first = run.run_together([(*_IP, *words) for words in IP_OBJECTS.values()])
+    return {
+        key: _found(words, _settled(run, result, notes=notes), notes=notes)
+        for (key, words), result in zip(IP_OBJECTS.items(), first)
+    }
+
+
 def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> list[dict[str, Any]]:
-    argv = ("ip", "-j", "-d", *words)
-    result = _dump(run, argv, notes=notes)
+    _refuse_missing(run)
+    return _found(words, _settled(run, run.run((*_IP, *words), check=False), notes=notes), notes=notes)
+
+
+def _found(words: tuple[str, ...], result: Result, *, notes: list[str]) -> list[dict[str, Any]]:
+    argv = result.argv
     if result.returncode != 0 and "-6" in words and any(text in result.stderr for text in _NO_SUPPORT):
         notes.append(f"The kernel has no IPv6 here: {pasteable(argv)}: {result.last_error_line}")
         return []
@@ -119,15 +135,19 @@ def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> lis
     return [item for item in found if item]  # old versions print {} for what they leave out
 
 
-def _dump(run: Runner, argv: tuple[str, ...], *, notes: list[str]) -> Result:
-    """The result of ``argv``, again where the kernel says that something changed meanwhile."""
+def _refuse_missing(run: Runner) -> None:
     if not run.has("ip"):
         raise UnusableIpError("there is no ip(8) on this host", hint=_NEEDS_JSON)
-    for _ in range(_TRIES):
-        result = run.run(argv, check=False)
+
+
+def _settled(run: Runner, result: Result, *, notes: list[str]) -> Result:
+    """``result``, or another of the same command where the kernel says that something changed meanwhile."""
+    for _ in range(_TRIES - 1):
         if "interrupted" not in result.stderr:
             return result
-    notes.append(f"Something changed while it was read, {_TRIES} times in a row: {pasteable(argv)}")
+        result = run.run(result.argv, check=False)
+    if "interrupted" in result.stderr:
+        notes.append(f"Something changed while it was read, {_TRIES} times in a row: {pasteable(result.argv)}")
     return result
 
 

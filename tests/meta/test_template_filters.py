@@ -19,7 +19,6 @@ WITHOUT: dict[str, str] = {
     "version": "asymgen's own version",
     "protocol": "the number 97",
     "section.family": "a number of model.Family",
-    "command": "ip(8) words inside a quoted here-document: shell.refuse_names() and iproute2.py see to them",
     "line": "quoted word by word in commands_text.py; of a spec's %files: names.check_path() refuses what needs quotes",
     "event": "up or down, from ifupdown.py",
     "number": "the number of a table",

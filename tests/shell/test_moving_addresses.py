@@ -208,20 +208,6 @@ def test_renumbered_by_router_advertisement(host: Lab) -> None:
     assert host.run("check").returncode == 0
 
 
-def test_what_a_router_will_advertise_is_expected(host: Lab) -> None:
-    """No event tells of the address: what was planned is there before it, as long as the link is up."""
-    planned = host.rules(6), _table(host, 6, 2)
-    host.namespace.ip("link", "set", "eth1", "down")
-    host.namespace.ip("-6", "address", "flush", "dev", "eth1", "scope", "global")
-    _follow(host, "eth1")
-    assert not [rule for rule in host.rules(6) if rule.startswith("3201")]
-    host.namespace.ip("link", "set", "eth1", "up")
-    assert host.namespace.ip("-6", "address", "show", "dev", "eth1", "scope", "global") == ""
-    host.namespace.ip("address", "replace", "fe80::10/64", "dev", "eth1", "nodad")
-    assert _follow(host, "eth1") == ""
-    assert (host.rules(6), _table(host, 6, 2)) == planned
-
-
 def test_privacy_addresses_on_a_shared_prefix(tmp_path: Path) -> None:
     """Rules by address: each live one inside the planned prefix gets its own, and they go with it."""
     wires = (Wire("eth0", "2001:db8:0:1::10/64", "2001:db8:0:1::1"), Wire("eth1", "2001:db8:0:1::11/64", "fe80::1"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -91,3 +92,32 @@ def test_echo_can_be_pasted() -> None:
 def test_silent_without_echo(capfd: pytest.CaptureFixture[str]) -> None:
     RUN((sys.executable, "-c", "print('out')"))
     assert capfd.readouterr() == ("", "")
+
+
+def test_commands_together_run_at_the_same_time(tmp_path: Path) -> None:
+    """Each waits for the other's file: one after the other they would never end."""
+    wait = 'touch "$1"; until [ -e "$2" ]; do sleep 0.01; done; echo "$3"; exit "$3"'
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    found = Runner().run_together(
+        [("sh", "-c", wait, "sh", one, other, "3"), ("sh", "-c", wait, "sh", other, one, "4")]
+    )
+    assert [(result.returncode, result.stdout) for result in found] == [(3, "3\n"), (4, "4\n")]
+
+
+def test_more_than_a_pipe_holds_from_each_of_several() -> None:
+    big = ("sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x")
+    assert [len(result.stdout) for result in Runner().run_together([big, big, big])] == [300000] * 3
+
+
+def test_none_of_several_outlives_a_failure(tmp_path: Path) -> None:
+    """The one that takes too long is ended, and so is the one behind it."""
+    files = str(tmp_path / "first"), str(tmp_path / "second")
+    sleeping = [("sh", "-c", 'echo $$ >"$1"; exec sleep 60', "sh", name) for name in files]
+    started = ("sh", "-c", 'until [ -s "$1" ] && [ -s "$2" ]; do sleep 0.01; done', "sh", *files)
+    with pytest.raises(CommandFailedError, match="no end after"):
+        Runner().run_together([started, *sleeping], timeout=5.0)
+    for name in files:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(Path(name).read_text(encoding="utf-8")), 0)
+    with pytest.raises(MissingProgramError):
+        Runner().run_together([("true",), ("no-such-program-here",)])

@@ -152,7 +152,8 @@ def test_a_hostile_interface_is_written_inertly_or_refused(name: str, tmp_path: 
 @pytest.mark.parametrize("backend", ["ifupdown", "sysv", "networkmanager"])
 def test_ordinary_hostile_names_are_right_with_the_shell_backends(name: str, backend: str, tmp_path: Path) -> None:
     files = write_and_remove(tmp_path, with_names("two-subnets", name), "--backend", backend)
-    assert any(f"dev {name} table".encode() in content for content in files.values())
+    quoted = name.replace("'", "'\\''")
+    assert any(f"dev {quoted} table".encode() in content for content in files.values())
 
 
 @pytest.mark.parametrize("name", REFUSED_NAMES, ids=ascii)
