@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,9 @@ def test_leases_are_followed_at_once(server: Machine, row: Boot, tmp_path: Path)
         show = ("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "--value", "asymgen-follow.service")
         return int(server.run(*show).stdout.strip() or 0)
 
+    def ran_after(moment: int) -> bool:
+        return began() > moment
+
     for version in ("1", "2"):
         server.run("mkdir", "-p", f"/{stale.parent.relative_to(server.root)}")
         server.run("sh", "-c", f"echo '[Network]' >/{stale.relative_to(server.root)}")
@@ -283,10 +287,10 @@ def test_leases_are_followed_at_once(server: Machine, row: Boot, tmp_path: Path)
         prove(server, configuration(row).addresses)
         assert server.run("systemctl", "is-active", "asymgen-follow.path").stdout.strip() == "active"
         assert server.run("test", "-e", f"/{stale.relative_to(server.root)}", check=False).returncode == 1
-        wait_for(lambda at=before: began() > at, "the service has not run")
+        wait_for(partial(ran_after, before), "the service has not run")
     before = began()
     server.run("networkctl", "renew", "eth1")
-    wait_for(lambda: began() > before, "a new lease was not followed")
+    wait_for(partial(ran_after, before), "a new lease was not followed")
     dpkg(server, "--remove", NAME)
     assert server.run("systemctl", "is-active", "asymgen-follow.path", check=False).stdout.strip() == "inactive"
 
