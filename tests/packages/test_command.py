@@ -95,7 +95,8 @@ def test_groups_of_a_lost_uplink_are_set_back(tmp_path: Path) -> None:
     made = of_case("three-providers", "sysv", tmp_path / "2", *options)
     script = (unpacked(made.deb, tmp_path / "y") / "DEBIAN/postinst").read_text()
     assert f"    reset_group {gone} 97" in script
-    assert f"    reset_group {gone} 97" not in (tmp_path / "x/DEBIAN/postinst").read_text().partition("withdraw()")[0]
+    before = (tmp_path / "x/DEBIAN/postinst").read_text()
+    assert f"    reset_group {gone} 97" not in before.partition("stop_before() {")[0]
 
 
 def test_a_missing_builder_says_what_to_install(tmp_path: Path) -> None:
