@@ -36,10 +36,11 @@ def follow_files(
     unit_files = {
         f"{units}/asymgen-follow.path": ("networkd/follow.path.j2", "starts the service when a lease changed"),
         f"{units}/asymgen-follow.service": ("networkd/follow.service.j2", "runs the script"),
-        f"{units}/systemd-networkd.service.d/50-asymgen.conf": (
+    }
+    if placement is Placement.ADMIN:  # a package enables its units as its distribution does
+        unit_files[f"{units}/systemd-networkd.service.d/50-asymgen.conf"] = (
             "networkd/follow_wanted.conf.j2", "starts both with systemd-networkd",
-        ),
-    }  # fmt: skip
+        )  # fmt: skip
     role = "Source-based routing: systemd-networkd follows addresses that moved"
     text = shell.script(
         "networkd/follow.sh.j2", state, host,

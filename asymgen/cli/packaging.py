@@ -77,11 +77,10 @@ def _results(build: Callable[[tuple[str, Host]], Built], jobs: Sequence[tuple[st
 
 def _build(job: tuple[str, Host], *, parameters: dict[str, Any], order: Order) -> Built:
     source, host = job
-    name = names.package_name(host.hostname, parameters["name"])
     try:
         return _built(source, host, parameters, order=order)
     except AsymgenError as error:
-        return Built(source, name, error=error)
+        return Built(source, host.hostname, error=error)
 
 
 def _built(source: str, host: Host, parameters: dict[str, Any], *, order: Order) -> Built:
@@ -149,7 +148,12 @@ def refuse_one_name(hosts: dict[str, Host | AsymgenError], given: str | None) ->
     for source, host in hosts.items():
         if not isinstance(host, Host):
             continue
-        name = names.package_name(host.hostname, given)
+        try:
+            name = names.package_name(host.hostname, given)
+        except UsageError:
+            if len(hosts) == 1:
+                raise
+            continue  # it fails alone
         other, hostname = owners.setdefault(name, (source, host.hostname))
         if other != source:
             raise UsageError(

@@ -37,8 +37,10 @@ from asymgen.planfile import PLAN_PATH as ADMIN_PLAN_PATH
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5,19}")
 _TIMER = "asymgen-check.timer"
-_UNITS = frozenset({_TIMER, "asymgen-config.service", "asymgen-config-watch.service"})
-"""Every unit that a version of a package may enable. asymgen-follow.* are wanted by a drop-in of systemd-networkd's."""
+_UNITS = frozenset({
+    _TIMER, "asymgen-config.service", "asymgen-config-watch.service", "asymgen-follow.path", "asymgen-follow.service",
+})  # fmt: skip
+"""Every unit that a version of a package may enable."""
 _HIDDEN = ("/usr/lib/systemd/network/", "/usr/lib/systemd/networkd.conf.d/", "/usr/lib/sysctl.d/")
 _OF_CONFIG = tuple(
     PurePosixPath(path)
@@ -157,6 +159,7 @@ def _upkeep(detection: Detection, files: Iterable[RenderedFile], *, previous: Pr
     dropped = () if previous is None else previous.groups
     return Upkeep(
         scripts=tuple(filter(None, (BACKENDS[name].PACKAGED for name in names))),
+        former=tuple(each.PACKAGED for name, each in BACKENDS.items() if name not in names and each.PACKAGED),
         followers=tuple(path for path in (networkd_follow.PACKAGED,) if PurePosixPath(path) in paths),
         units=tuple(sorted(units)),
         restarted=tuple(sorted(unit for unit in units if unit != "asymgen-config.service")),

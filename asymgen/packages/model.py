@@ -46,12 +46,13 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What the maintainer scripts need to know. ``scripts`` take start and stop; ``followers`` take stop;
-    ``units`` are enabled, those in ``restarted`` are also started anew; ``absent`` are those of other versions;
-    ``groups`` are (interface, device group) that nothing else sets back; ``dropped`` are the same of the previous
-    version."""
+    """What the maintainer scripts need to know. ``scripts`` take start and stop, ``former`` are those of other
+    backends; ``followers`` take stop; ``units`` are enabled, those in ``restarted`` are also started anew; ``absent``
+    are those of other versions; ``groups`` are (interface, device group) that nothing else sets back; ``dropped`` are
+    the same of the previous version."""
 
     scripts: tuple[str, ...]
+    former: tuple[str, ...]
     followers: tuple[str, ...]
     units: tuple[str, ...]
     restarted: tuple[str, ...]

@@ -27,7 +27,10 @@ def package_name(hostname: str, given: str | None = None) -> str:
         return given
     mapped = re.sub(r"[^a-z0-9+.-]+", "-", hostname.lower()).strip("-.+")
     if not mapped:
-        raise UsageError(f"the host's name, {hostname!r}, gives no package name", hint="give one: --name NAME")
+        raise UsageError(
+            f"the host's name, {hostname!r}, gives no package name",
+            hint="give one, in a run for this host alone: --name NAME",
+        )
     return f"{ANY_CONFIG}-{mapped}"
 
 

@@ -51,6 +51,19 @@ def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert len(list((tmp_path / "out").glob("*.deb"))) == 2
 
 
+def test_a_host_without_a_usable_name_fails_alone(tmp_path: Path) -> None:
+    found = json.loads((DIRECTORY / "three-providers/snapshot.json").read_text())
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({**found, "hostname": "***"}))
+    code, said, error = run(*snapshots("two-subnets"), "--snapshot", other, output=tmp_path / "out")
+    assert code == 5
+    assert "the host's name, '***', gives no package name" in said
+    assert str(other) in error
+    assert len(list((tmp_path / "out").glob("*.deb"))) == 1
+    code, _, error = run("--snapshot", other, output=tmp_path / "one")
+    assert (code, "--name NAME" in error) == (2, True)
+
+
 def test_two_hosts_of_one_name_stop_before_anything_is_built(tmp_path: Path) -> None:
     found = json.loads((DIRECTORY / "two-subnets/snapshot.json").read_text())
     other = tmp_path / "other.json"
@@ -82,7 +95,8 @@ def test_groups_of_a_lost_uplink_are_set_back(tmp_path: Path) -> None:
     made = of_case("three-providers", "sysv", tmp_path / "2", *options)
     script = (unpacked(made.deb, tmp_path / "y") / "DEBIAN/postinst").read_text()
     assert f"    reset_group {gone} 97" in script
-    assert f"    reset_group {gone} 97" not in (tmp_path / "x/DEBIAN/postinst").read_text().partition("withdraw()")[0]
+    before = (tmp_path / "x/DEBIAN/postinst").read_text()
+    assert f"    reset_group {gone} 97" not in before.partition("stop_before() {")[0]
 
 
 def test_a_missing_builder_says_what_to_install(tmp_path: Path) -> None:

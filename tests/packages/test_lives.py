@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,8 @@ def complaints(server: Machine) -> list[str]:
     if not server.system.is_systemd:
         return []
     lines = server.run("journalctl", "--no-pager", "--output=cat", "--boot").stdout.splitlines()
-    return [line for line in lines if "asymgen.conf" in line and "Reloading" not in line]
+    said = ("Reloading", "Reconfiguring with")  # which files it read
+    return [line for line in lines if "asymgen.conf" in line and not any(word in line for word in said)]
 
 
 def test_a_life_of_a_package(server: Machine, row: Boot, tmp_path: Path) -> None:
@@ -200,6 +202,25 @@ def test_a_wrong_package_undoes_itself(server: Machine, row: Boot, tmp_path: Pat
     prove(server, addresses)
 
 
+WITH_SCRIPTS = tuple(row for row in STATIC if row == STATIC[0] or "sysvinit" in row.system)
+
+
+@pytest.mark.parametrize("row", WITH_SCRIPTS, ids=str, indirect=True)
+def test_a_wrong_version_gives_way_to_the_one_before(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """Whose rules are back, until the next boot. On sysvinit /run is mounted noexec."""
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    install(server, build(snapshot, row, tmp_path / "1", "--version", "1"))
+    prove(server, configuration(row).addresses)
+    rules = own_rules(server)
+    server.host.ip("rule", "add", "from", "198.51.100.10", "lookup", "main", "pref", "100")
+    said = install(server, build(snapshot, row, tmp_path / "2", "--version", "2", "--table-base", "50"))
+    assert "undone at once" in said
+    assert "the rules of the version before are back until the next boot" in said
+    server.host.ip("rule", "del", "pref", "100")
+    assert own_rules(server) == rules
+    prove(server, configuration(row).addresses)
+
+
 CHECK = "asymgen-check.service"
 OFTEN = "[Timer]\nOnBootSec=\nOnUnitActiveSec=\nOnBootSec=1s\nOnUnitActiveSec=3s\nAccuracySec=100ms\n"
 """Not more often: systemd starts a unit five times in ten seconds and not again."""
@@ -256,3 +277,83 @@ def test_the_timer_of_the_check(server: Machine, row: Boot, tmp_path: Path) -> N
 
     dpkg(server, "--remove", NAME)
     assert server.run("systemctl", "is-active", "asymgen-check.timer", check=False).stdout.strip() == "inactive"
+
+
+NETWORKD = tuple(row for row in STATIC if row.backend == "systemd-networkd")
+
+
+@pytest.mark.parametrize("row", NETWORKD, ids=str, indirect=True)
+def test_a_version_for_another_backend(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """By the script, by systemd-networkd, by the script again: what the version before put into the kernel goes."""
+    addresses = configuration(row).addresses
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+
+    def upgrade(version: str, backend: str) -> list[str]:
+        changed = Boot(row.system, row.manager, backend)
+        choices = () if backend == row.backend else (f"--table-base={version}0",)
+        install(server, build(snapshot, changed, tmp_path / version, "--version", version, *choices))
+        prove(server, addresses)
+        return own_rules(server)
+
+    by_script = upgrade("1", "sysv")
+    assert by_script
+    assert all(line.endswith("proto 97") for line in by_script)
+    assert not any("proto 97" in line for line in upgrade("2", "systemd-networkd"))
+    upgrade("3", "sysv")
+    settled(lambda: all(line.endswith("proto 97") for line in own_rules(server)), server)
+    assert len(own_rules(server)) == len(by_script)
+    server.reboot()
+    wait_for_addresses(server, addresses)
+    prove(server, addresses)
+    assert len(own_rules(server)) == len(by_script)
+
+
+FOLLOWING = Boot("bookworm", "networkd", "systemd-networkd", by_dhcp=True)
+
+
+@pytest.mark.parametrize("row", [FOLLOWING], ids=str, indirect=True)
+def test_leases_are_followed_at_once(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """Without a reboot or a restart of systemd-networkd; what was followed of a version before is forgotten."""
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    stale = server.root / "run/systemd/network/10-eth1.network.d/51-asymgen-ipv4.conf"
+
+    def began() -> int:
+        show = ("systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "--value", "asymgen-follow.service")
+        return int(server.run(*show).stdout.strip() or 0)
+
+    def ran_after(moment: int) -> bool:
+        return began() > moment
+
+    for version in ("1", "2"):
+        server.run("mkdir", "-p", f"/{stale.parent.relative_to(server.root)}")
+        server.run("sh", "-c", f"echo '[Network]' >/{stale.relative_to(server.root)}")
+        before = began()
+        install(server, build(snapshot, row, tmp_path / version, "--version", version))
+        prove(server, configuration(row).addresses)
+        assert server.run("systemctl", "is-active", "asymgen-follow.path").stdout.strip() == "active"
+        assert server.run("test", "-e", f"/{stale.relative_to(server.root)}", check=False).returncode == 1
+        wait_for(partial(ran_after, before), "the service has not run")
+    before = began()
+    server.run("networkctl", "renew", "eth1")
+    wait_for(partial(ran_after, before), "a new lease was not followed")
+    dpkg(server, "--remove", NAME)
+    assert server.run("systemctl", "is-active", "asymgen-follow.path", check=False).stdout.strip() == "inactive"
+
+
+@pytest.mark.parametrize("row", STATIC, ids=str, indirect=True)
+def test_a_version_for_another_host(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """Put over the right one by mistake: what the version before had in the kernel does not stay behind."""
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    first = build(snapshot, row, tmp_path / "1", "--version", "1")
+    install(server, first)
+    prove(server, configuration(row).addresses)
+    said = install(server, build(of_another(snapshot, tmp_path / "other.json"), row, tmp_path / "2", "--version", "2"))
+    assert "Installed, and inert" in said
+    settled(lambda: own_rules(server) == [], server)
+    assert {link["group"] for link in server.host.json("-d", "link", "show")} == {"default"}
+    install(server, first)
+    prove(server, configuration(row).addresses)
+
+
+def settled(asked: Callable[[], bool], server: Machine) -> None:
+    wait_for(asked, "\n".join(own_rules(server)))

@@ -141,23 +141,51 @@ def test_rpm_installs_upgrades_and_erases(built: Result, tmp_path: Path) -> None
     assert {path for path in left if not path.endswith((".rpmsave", ".rpmnew"))} == set()
 
 
+def scriptlets(made: Result) -> dict[str, str]:
+    said = output_of("rpm", "-qp", "--scripts", str(made.rpm))
+    parts = re.split(r"^(\w+) scriptlet \(using /bin/sh\):$", said, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def scriptlet(chroot: Tree, made: Result, name: str, count: str) -> str:
+    """By the shell of the tree, as rpm calls it."""
+    (chroot.root / "root/scriptlet").write_text(scriptlets(made)[name])
+    return chroot.run("sh", "/root/scriptlet", count)
+
+
 def test_rpm_scriptlets_in_a_chroot(chroot: Tree, tmp_path: Path) -> None:
     """The scriptlets themselves, by the shell of the tree, as rpm calls them: install, upgrade, remove."""
     made = of_case("dual-stack-static", "sysv", tmp_path / "built")
-    parts = re.split(
-        r"^(\w+) scriptlet \(using /bin/sh\):$", output_of("rpm", "-qp", "--scripts", str(made.rpm)), flags=re.MULTILINE
-    )
-    scripts = dict(zip(parts[1::2], parts[2::2]))
-    assert set(scripts) == {"preinstall", "postinstall", "preuninstall", "postuninstall"}
+    assert set(scriptlets(made)) == {"preinstall", "postinstall", "preuninstall", "postuninstall"}
     chroot.run("dpkg", "--install", chroot.put(made.deb))  # for the files
     (chroot.root / ENABLED).unlink()
     for name, count in (
         ("preinstall", "1"), ("postinstall", "1"), ("preinstall", "2"), ("postinstall", "2"), ("preuninstall", "1"),
         ("postuninstall", "1"), ("preuninstall", "0"), ("postuninstall", "0"),
     ):  # fmt: skip
-        (chroot.root / "root/scriptlet").write_text(scripts[name])
-        chroot.run("sh", "/root/scriptlet", count)
+        scriptlet(chroot, made, name, count)
         if (name, count) == ("postinstall", "1"):
             assert (chroot.root / ENABLED).is_symlink()
     assert not (chroot.root / ENABLED).exists()
     assert not (chroot.root / "var/lib/asymgen").exists()
+
+
+def test_rpm_enables_the_units_that_are_new(chroot: Tree, tmp_path: Path) -> None:
+    """An upgrade that brings the timer; a unit that an administrator disabled stays so."""
+    first, second = (
+        of_case("dual-stack-static", "sysv", tmp_path / version, "--version", version, *options)
+        for version, options in (("1", ()), ("2", ("--with-check",)))
+    )
+    timer = chroot.root / "etc/systemd/system/timers.target.wants/asymgen-check.timer"
+    chroot.run("dpkg", "--install", chroot.put(first.deb))  # for the files
+    (chroot.root / ENABLED).unlink()
+    scriptlet(chroot, second, "preinstall", "2")
+    chroot.run("dpkg", "--unpack", chroot.put(second.deb))
+    scriptlet(chroot, second, "postinstall", "2")
+    assert timer.is_symlink()
+    assert not (chroot.root / ENABLED).is_symlink()
+    assert not (chroot.root / "run/asymgen-new-units").exists()
+    timer.unlink()
+    scriptlet(chroot, second, "preinstall", "2")
+    scriptlet(chroot, second, "postinstall", "2")
+    assert not timer.is_symlink()
