@@ -107,7 +107,8 @@ class VirtualMachine(Machine):
     def _machine(self) -> list[str]:
         return [
             "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max", "-M", "pc", "-smp", "2", "-m", "512",
-            "-nodefaults", "-no-reboot", "-nographic", "-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initrd"),
+            "-nodefaults", "-no-reboot", "-nographic",
+            "-kernel", str(self.folder / "vmlinuz"), "-initrd", str(self.folder / "initrd"),
             "-append", _KERNEL, "-serial", "stdio", "-monitor", f"unix:{self.folder}/monitor,server=on,wait=off",
             "-drive", f"file={self.folder}/disk,format=raw,if=virtio,cache=unsafe", "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=lab,path={self.folder}/port,server=on,wait=off",
