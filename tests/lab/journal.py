@@ -1,6 +1,6 @@
 """What a run of the lab saw: a line of JSON per machine and event, and the tables that people read.
 
-``make lab`` sets ASYMGEN_LAB_RESULTS to a file, and writes docs/proof.md by ``python -m tests.lab.journal FILE…``.
+``make lab`` sets ASYMGEN_LAB_RESULTS to a file, and writes docs/proof.md by ``python -m tests.lab.journal FILE PAGE``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -46,14 +46,26 @@ def note(entry: Entry) -> None:
             results.write(json.dumps(asdict(entry)) + "\n")
 
 
-def report(entries: Sequence[Entry]) -> str:
-    """docs/proof.md: a table per part."""
+def report(entries: Sequence[Entry], before: str = "") -> str:
+    """docs/proof.md: a table per part. Parts that this run had nothing of stay as they are in ``before``."""
     today = date.today().isoformat()  # noqa: DTZ011 - the day for people, where the lab stands
-    lines = [HEAD.format(date=today, versions=_versions())]
+    kept = {part: _section(before, text) for part, text in PARTS.items()}
+    head = _section(before, HEAD) if all(entry.part == "vm" for entry in entries) else ""
+    lines = [head or HEAD.format(date=today, versions=_versions())]
     for part, text in PARTS.items():
         found = [entry for entry in entries if entry.part == part]
-        lines += ["", text, "", *_table(found)] if found else []
+        if found:
+            lines += ["", text, "", *_table(found)]
+        elif kept[part]:
+            lines += ["", kept[part]]
     return "\n".join(lines) + "\n"
+
+
+def _section(page: str, text: str) -> str:
+    """What ``page`` has below the first line of ``text``, up to the next heading."""
+    heading = text.splitlines()[0]
+    _, found, rest = f"\n{page}".partition(f"\n{heading}\n")
+    return (heading + "\n" + rest.split("\n## ")[0]).rstrip() if found else ""
 
 
 def _table(entries: Sequence[Entry]) -> list[str]:
@@ -88,11 +100,11 @@ def _versions() -> str:
     return f"Linux {platform.release()}, {' '.join(nspawn.split()[:2])} (systemd-nspawn), {os.cpu_count()} cores"
 
 
-def read(places: Iterable[str]) -> list[Entry]:
-    """The entries of several runs' files."""
-    lines = [line for place in places for line in Path(place).read_text(encoding="utf-8").splitlines()]
-    return [Entry(**json.loads(line)) for line in lines]
+def write(results: Path, page: Path) -> None:
+    entries = [Entry(**json.loads(line)) for line in results.read_text(encoding="utf-8").splitlines()]
+    before = page.read_text(encoding="utf-8") if page.exists() else ""
+    page.write_text(report(entries, before), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    print(report(read(sys.argv[1:])), end="")
+    write(Path(sys.argv[1]), Path(sys.argv[2]))

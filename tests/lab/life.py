@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.lab.containers import Container
 from tests.lab.journal import Entry, note
 from tests.lab.machine import Machine
@@ -12,10 +14,11 @@ from tests.lab.rows import Boot, configuration, run_again
 class Life:
     """One machine and what was seen of it."""
 
-    def __init__(self, server: Machine, row: Boot) -> None:
+    def __init__(self, server: Machine, row: Boot, second: Sequence[str] = ()) -> None:
         self.server = server
         self.row = row
         self.addresses = configuration(row).addresses
+        self.second = second or configuration(row).second
         self.ways: dict[str, str] = {}
         """The next hop by which an address must answer, where that is in question."""
         self.containers: list[Container] = []
@@ -41,4 +44,4 @@ class Life:
 
     def is_dead(self) -> bool:
         """Whether no address of the second uplink answers."""
-        return not any(self.server.lab.pings(address) for address in configuration(self.row).second)
+        return not any(self.server.lab.pings(address) for address in self.second)

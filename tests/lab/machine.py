@@ -41,6 +41,9 @@ exec nsenter --net="$2" env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_AP
 class Machine:
     """``boot``, ask, ``reboot``, ask again. ``host`` is the network namespace of the present boot."""
 
+    first_interface = "eth0"
+    """Which has the default route."""
+
     def __init__(self, system: System, root: Path, world: World, log: Path) -> None:
         self.system = system
         self.root = root

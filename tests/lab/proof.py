@@ -54,7 +54,11 @@ def _unbound(server: Machine, addresses: Sequence[str]) -> list[str]:
         if any((":" in address) == (family == 6) for address in addresses):
             answer = server.host.route_get(family, client)
             first = PREFIXES[0][family == 6]
-            if answer is None or answer.get("dev") != "eth0" or not str(answer.get("prefsrc", "")).startswith(first):
+            if (
+                answer is None
+                or answer.get("dev") != server.first_interface
+                or not str(answer.get("prefsrc", "")).startswith(first)
+            ):
                 found.append(f"unbound traffic to {client} leaves by {answer}")
     return found
 

@@ -42,4 +42,10 @@ Made by `asymgen package` from the machine's own snapshot, installed by dpkg. *i
 of it reaches the kernel. *an uplink more, one less*: upgrades to packages whose plan has a third uplink, and then the
 second no more, whose address is dead again. *removed*: no rule, route or device group of ours is in the kernel, before
 and after a reboot; *purged*: no file is left.""",
+    "vm": """\
+## A machine with a kernel of its own
+
+In QEMU: Debian 12 with its own kernel and udev, three uplinks of ifupdown: *wan0* (a card that udev renames,
+allow-hotplug), a VLAN, a bond of two legs; a VRF beside them; the real WireGuard. Written by `make lab-vm`, not in CI.
+The machine is emulated, so its seconds are long ones.""",
 }

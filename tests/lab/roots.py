@@ -19,6 +19,10 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("ASYMGEN_LAB_CACHE", "/var/cache/asymgen-lab"))
 _PYTHON = ("python3", "python3-click", "python3-jinja2")  # where asymgen itself runs, not only what it wrote
+_KERNEL = (
+    "linux-image-cloud-amd64", "initramfs-tools", "zstd", "udev", "python3", "vlan", "ifenslave", "wireguard-tools",
+    "nftables",
+)  # fmt: skip
 _COMMON = ("iproute2", "iputils-ping", "procps", "dbus", "kmod")
 
 
@@ -52,6 +56,7 @@ SYSTEMS = {
         System("bookworm-sysvinit", "bookworm", ("sysvinit-core", "ifupdown", "isc-dhcp-client", *_PYTHON)),
         System("trixie", "trixie", ("systemd-sysv", "ifupdown", "dhcpcd-base", "network-manager")),
         System("trixie-sysvinit", "trixie", ("sysvinit-core", "ifupdown", "dhcpcd-base")),
+        System("bookworm-vm", "bookworm", ("systemd-sysv", "ifupdown", *_KERNEL)),
         System("sid", "sid", ("systemd-sysv", "ifupdown", "dhcpcd-base", "network-manager")),
         System("bullseye", "bullseye", ("systemd-sysv", "ifupdown", "isc-dhcp-client", "network-manager")),
         System("bookworm-ifupdown2", "bookworm", ("systemd-sysv", "ifupdown2", "isc-dhcp-client")),

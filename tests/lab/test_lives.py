@@ -84,7 +84,7 @@ def _moves(life: Life) -> None:
         assert len(set(there)) == len(there), f"twice after {move.name}: {there}"
     life.addresses, life.ways = addresses, {}
     if row.addressing is DHCP:
-        assert own_rules(server) == rules, "rules, with the first lease back"
+        wait_for(lambda: own_rules(server) == rules, "rules are others, with the first lease back")
 
 
 def _renew_often(life: Life) -> None:
