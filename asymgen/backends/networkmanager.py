@@ -28,8 +28,9 @@ PACKAGED = SCRIPT[Placement.VENDOR]
 
 
 def capabilities(host: Host) -> Capabilities:
-    """What ip(8) can express on ``host``; the dispatcher hears nothing of router advertisements (1.42, tried)."""
-    return replace(shell.capabilities(host), unheard=(Family.IPV6,))
+    """What ip(8) can express on ``host``. The dispatcher hears nothing of renewed leases and router
+    advertisements (1.42, tried)."""
+    return replace(shell.capabilities(host), unheard=(Family.IPV4, Family.IPV6))
 
 
 def fit(host: Host, interface: str) -> FitReason:

@@ -139,9 +139,9 @@ def followed_by(backend: str, made: Host, **choices: Any) -> tuple[str, ...]:
 def test_who_follows_what_no_event_tells_of(backend: str) -> None:
     assert followed_by(backend, advertised("dynamic")) == ("eth1",)
     assert followed_by(backend, advertised("")) == ()
-    # sysv hears of no lease either; ifupdown's clients and NetworkManager have hooks for those
+    # ifupdown's clients have hooks for leases; NetworkManager tells of the first alone
     leased = followed_by(backend, advertised("dynamic"), families=frozenset({Family.IPV4}))
-    assert leased == (("eth1",) if backend == "sysv" else ())
+    assert leased == (() if backend == "ifupdown" else ("eth1",))
 
 
 def test_networkd_hears_of_everything() -> None:
