@@ -99,12 +99,18 @@ def _capabilities(host: Host, use: BackendUse, uses: Iterable[BackendUse]) -> Ca
 
 
 def _choose_backends(host: Host, plan: Plan, asked: Mapping[str, str]) -> tuple[BackendUse, ...]:
-    chosen: dict[str, tuple[list[str], str]] = {}
+    chosen: dict[str, tuple[list[str], dict[str, str]]] = {}
     working = dict.fromkeys(uplink.interface for uplink in plan.uplinks if uplink.family in plan.active)
     for interface in working:
         backend, reason = choose(host, interface, asked)
-        chosen.setdefault(backend.NAME, ([], reason.why))[0].append(interface)
-    return tuple(BackendUse(name, tuple(interfaces), why) for name, (interfaces, why) in chosen.items())
+        interfaces, reasons = chosen.setdefault(backend.NAME, ([], {}))
+        interfaces.append(interface)
+        managed = host.managers.interfaces.get(interface)
+        reasons.setdefault(managed.manager if managed else "", reason.why)  # one for each manager says enough
+    return tuple(
+        BackendUse(name, tuple(interfaces), "; ".join(dict.fromkeys(reasons.values())))
+        for name, (interfaces, reasons) in chosen.items()
+    )
 
 
 def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses: Iterable[BackendUse]) -> KernelState:

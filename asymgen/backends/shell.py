@@ -257,5 +257,6 @@ def watch_script(
         rule_protocol=capabilities(host).rule_protocol,
         vendor=placement is Placement.VENDOR,
         followers=FOLLOWERS[placement],
+        **({} if state.watched else {"asks_nothing": True}),
         **values,
     )

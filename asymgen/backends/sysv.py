@@ -24,6 +24,8 @@ _SCRIPT = {Placement.ADMIN: "/usr/local/lib/asymgen/routing", Placement.VENDOR: 
 _WANTED = "/etc/systemd/system/multi-user.target.d/50-asymgen.conf"
 _INITS_WITHOUT_RUNLEVELS = ("openrc", "runit", "busybox")
 
+_HAVE_BACKENDS = ("ifupdown", "NetworkManager", "networkd")
+
 MARK = PurePosixPath(_INIT[Placement.ADMIN])
 PACKAGED = _SCRIPT[Placement.VENDOR]
 
@@ -38,9 +40,17 @@ def fit(host: Host, interface: str) -> FitReason:
     init = host.managers.init
     if init in _INITS_WITHOUT_RUNLEVELS:
         return FitReason(Fit.NO, f"{init} runs neither SysV scripts nor units")
-    if init:
-        return FitReason(Fit.INSTALLED, f"a service of {init} at boot; no events when {interface} goes down and up")
-    return FitReason(Fit.DISTRIBUTION_DEFAULT, "a service at boot; the init system is not known")
+    service = f"a service of {init} at boot" if init else "a service at boot; the init system is not known"
+    fit = Fit.INSTALLED if init else Fit.DISTRIBUTION_DEFAULT
+    return FitReason(fit, f"{_who(host, interface)}{service}; no events when {interface} goes down and up")
+
+
+def _who(host: Host, interface: str) -> str:
+    """Who brings the interface up, where no other backend is his; "" where one is, or nothing is known at all."""
+    managed = host.managers.interfaces.get(interface)
+    if managed is None:
+        return f"nothing that is known here brings {interface} up: " if host.managers.installed else ""
+    return "" if managed.manager in _HAVE_BACKENDS else f"{managed.manager} brings {interface} up and has no backend: "
 
 
 def render(state: KernelState, host: Host, placement: Placement) -> tuple[RenderedFile, ...]:

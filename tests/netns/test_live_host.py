@@ -164,7 +164,7 @@ def test_watcher_is_written_started_and_removed(live: LiveHost) -> None:
     kernel, files = everything(live.lab), tree_of(live.upper)
     done = live.shell(WATCHED.format(options=" ".join(GATEWAYS)))
     assert "create /usr/local/lib/asymgen/asymgen-watch: keeps answers ahead of tunnels: --ahead says so" in done.stdout
-    assert "/usr/local/lib/asymgen/asymgen-watch restart   # keep answers ahead of tunnels" in done.stdout, done.stdout
+    assert "/usr/local/lib/asymgen/asymgen-watch restart   # watch rules and addresses" in done.stdout, done.stdout
     assert "note: --ahead says so: asymgen-watch, one of the files, keeps answers ahead of rules" in done.stdout
     assert done.stdout.count("from 198.51.100.0/24 iif lo goto 32010 proto") == 1, done.stdout + done.stderr
     assert "everything planned is in the kernel" in done.stdout

@@ -41,8 +41,10 @@ class Provider:
     folder: Path
     process: subprocess.Popen[str] | None = None
 
-    def offer(self, address: str, router: str, *, prefix: str = "2001:db8:b::", silent: bool = False) -> None:
-        """``silent``: leases only, no router advertisements."""
+    def offer(
+        self, address: str, router: str, *, prefix: str = "2001:db8:b::", silent: bool = False, stateful: bool = False
+    ) -> None:
+        """``silent``: leases only, no router advertisements; ``stateful``: they say that DHCPv6 has the addresses."""
         self.stop()
         near = address.rpartition(".")[0]
         # The old subnet's address stays: a renewal is sent to the server that gave the lease.
@@ -50,7 +52,8 @@ class Provider:
         self.routers.ip("-6", "address", "flush", "dev", "router1", "scope", "global")
         self.routers.ip("address", "add", f"{prefix}1/64", "dev", "router1", "nodad")
         (self.folder / "leases").write_text("", encoding="utf-8")
-        advertising = ("--enable-ra", "--ra-param=router1,high,4,600", f"--dhcp-range={prefix},ra-only,64,600")
+        six = f"{prefix}100,{prefix}100,64,600" if stateful else f"{prefix},ra-only,64,600"
+        advertising = ("--enable-ra", "--ra-param=router1,high,4,600", f"--dhcp-range={six}")
         self.process = self.routers.start(
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=router1",
             "--bind-dynamic", "--log-dhcp", f"--log-facility={self.folder}/dnsmasq",

@@ -308,7 +308,7 @@ def test_a_version_for_another_backend(server: Machine, row: Boot, tmp_path: Pat
     assert len(own_rules(server)) == len(by_script)
 
 
-FOLLOWING = Boot("bookworm", "networkd", "systemd-networkd", by_dhcp=True)
+FOLLOWING = Boot("bookworm", "networkd", "systemd-networkd", DHCP)
 
 
 @pytest.mark.parametrize("row", [FOLLOWING], ids=str, indirect=True)

@@ -25,6 +25,8 @@ STATES = {
     "moving": moving(kernel_state(TWO_SUBNETS)),
     "watched": watched(with_extras(kernel_state(TWO_SUBNETS))),
     "watched-hostile": watched(kernel_state(HOSTILE)),
+    "followed": replace(moving(kernel_state(TWO_SUBNETS)), followed=("eth0", "eth1")),
+    "both": replace(watched(moving(kernel_state(HOSTILE))), followed=("a;reboot", "x'y\"$(id)`id`")),
 }
 
 
@@ -69,6 +71,9 @@ LINTED = (
     "extras-networkmanager-admin-6:/etc/NetworkManager/dispatcher.d/50-asymgen",
     "moving-sysv-admin-6:/etc/init.d/asymgen",
     "watched-sysv-vendor-3:/etc/init.d/asymgen-config", "watched-sysv-admin-6:/usr/local/lib/asymgen/asymgen-watch",
+    "followed-sysv-admin-6:/usr/local/lib/asymgen/asymgen-watch",
+    "followed-networkmanager-admin-6:/etc/NetworkManager/dispatcher.d/50-asymgen",
+    "both-sysv-admin-6:/usr/local/lib/asymgen/asymgen-watch",
     "hostile-networkd-vendor:/usr/libexec/asymgen/follow-networkd",
     "extras-commands-False-False", "extras-commands-True-True",
 )  # fmt: skip

@@ -447,9 +447,11 @@ echo "$*" >>{calls}
 
 
 @contextmanager
-def following(folder: Path, state: KernelState = MOVING, *, more: str = "") -> Iterator[tuple[Lab, Watcher, Path]]:
+def following(
+    folder: Path, state: KernelState = MOVING, *, more: str = "", wires: Sequence[Wire] = TWO_SUBNETS
+) -> Iterator[tuple[Lab, Watcher, Path]]:
     """A watcher of addresses, not started, that calls a script which writes down how it was called."""
-    with built(folder, state=state) as (made, watch):
+    with built(folder, wires, state=state) as (made, watch):
         calls, script = folder / "calls", folder / "script"
         calls.touch()
         script.write_text(COUNTER.format(calls=calls, more=more))
@@ -492,6 +494,24 @@ def test_addresses_of_what_is_followed_and_no_others(tmp_path: Path, shell: tupl
             settled(watch, FIRST)
         assert watch.run("stop").returncode == 0
         assert watch.said.read_text() == ""
+
+
+def test_names_of_followed_interfaces_are_words(tmp_path: Path) -> None:
+    name = "x'y\"$(id);"
+    wires = renamed(TWO_SUBNETS, eth0="eth1", eth1=name)
+    with following(tmp_path, replace(moving(kernel_state(wires)), followed=(name,)), wires=wires) as (
+        made,
+        watch,
+        calls,
+    ):
+        watch.start()
+        wait_until(lambda: f"follow {name}" in calls.read_text())
+        quiet = at_rest(calls)
+        made.namespace.ip("address", "add", "2001:db8:0:9::1/64", "dev", "eth1", "nodad")
+        assert at_rest(calls) == quiet, "another one's"
+        made.namespace.ip("address", "add", "2001:db8:0:9::2/64", "dev", name, "nodad")
+        wait_until(lambda: len(calls.read_text().splitlines()) > quiet)
+        assert set(calls.read_text().splitlines()) == {f"follow {name}"}
 
 
 def test_addresses_that_never_come_to_rest(tmp_path: Path) -> None:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from asymgen.backends import BACKENDS, choose, ifupdown, networkmanager, shared_files, shell, sysv
+from asymgen.detection import detect
 from asymgen.errors import UnsupportedError, UsageError
 from asymgen.model import (
     Capabilities,
+    Choices,
     Family,
     Fit,
     Host,
+    Kept,
     KernelState,
     ManagedInterface,
     Managers,
     Placement,
     RenderedFile,
 )
+from asymgen.report import to_document, to_text
+from asymgen.system.files import preview
+from tests.hosts import make_host
 from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, Wire, kernel_state, renamed
 
 STATE = kernel_state(TWO_SUBNETS)
@@ -56,6 +62,36 @@ def test_highest_rung_wins(host: Host, name: str, fit: Fit) -> None:
     backend, reason = choose(host, "eth0", {})
     assert (backend.NAME, reason.fit) == (name, fit)
     assert reason.why != ""
+
+
+@pytest.mark.parametrize("host, who", [
+    (_host(managed={"eth0": "wicked"}, wicked="0.6.77"), "wicked brings eth0 up and has no backend: "),
+    (_host(managed={"eth0": "dhcpcd"}, dhcpcd="9.4.1"), "dhcpcd brings eth0 up and has no backend: "),
+    (_host(managed={"eth0": "network-scripts"}), "network-scripts brings eth0 up and has no backend: "),
+    (_host(networkd="252"), "nothing that is known here brings eth0 up: "),
+    (_host(), ""),
+])  # fmt: skip
+def test_manager_without_a_backend_is_named_with_what_fits(host: Host, who: str) -> None:
+    backend, reason = choose(host, "eth0", {})
+    assert backend.NAME == "sysv"
+    assert reason.why == f"{who}a service of systemd at boot; no events when eth0 goes down and up"
+
+
+def test_report_says_it_for_every_manager(tmp_path: Path) -> None:
+    """Three interfaces, two managers: each reason once, in the text and in the JSON."""
+    managed = {"eth0": "wicked", "eth1": "wicked", "eth2": "dhcpcd"}
+    host = make_host(
+        {name: f"192.0.{number}.10/24" for number, name in enumerate(managed)},
+        [f"default via 192.0.{number}.1 dev {name} metric {number}" for number, name in enumerate(managed)],
+    )
+    host = replace(host, managers=_host(managed=managed, wicked="", dhcpcd="").managers)
+    found = detect(host, Choices(), Kept())
+    changes = preview(tmp_path, found.files)
+    [told] = to_document(found, changes, ())["backends"]
+    assert (told["name"], told["interfaces"]) == ("sysv", list(managed))
+    assert told["why"].count("wicked brings eth0 up and has no backend") == 1
+    assert told["why"].count("dhcpcd brings eth2 up and has no backend") == 1
+    assert told["why"] in to_text(found, changes)
 
 
 def test_asked_for_wins() -> None:
