@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from asymgen.backends import BACKENDS, choose, shared_files, shell
-from asymgen.diagnosis import Problem, find_problems, find_remaining
+from asymgen.diagnosis import Problem, find_both
 from asymgen.lowering import lower
 from asymgen.model import (
     Capabilities,
@@ -76,9 +76,9 @@ def detect(host: Host, choices: Choices, kept: Kept, *, placement: Placement = P
     rendered = [file for name, part in states.items() for file in BACKENDS[name].render(part, host, placement)]
     # Each backend renders the shared files for its own part; the host's hold all parts.
     files = {file.path: file for file in (*rendered, *shared_files.render(state, host, placement))}
-    remaining = find_remaining(host, plan, state)
+    problems, remaining = find_both(host, plan, state)
     return Detection(
-        host, plan, state, uses, find_problems(host, plan), remaining,
+        host, plan, state, uses, problems, remaining,
         (*files.values(), render_plan(plan)), (*_notes(plan, state, remaining), *map(str, find_rivals(host))),
     )  # fmt: skip
 

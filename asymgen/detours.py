@@ -64,7 +64,7 @@ def find_detours(plan: Plan, uplink: Uplink, *, by_group: bool) -> Detours:
     uncaught: list[Network] = []
     hidden: list[Network] = []
     left = [error for error in plan.main_errors if _is_specific(error, uplink.family)]
-    for network, candidates in by_destination(plan.main, uplink.family).items():
+    for network, candidates in plan.main_by_destination[uplink.family].items():
         best = candidates[0]
         if not view.leads_to_others(best):
             left.append(network)
@@ -119,6 +119,8 @@ class Viewpoint:
 
     def leads_to_others(self, route: Route) -> bool:
         """Whether any leg leaves by another uplink."""
+        if len(route.nexthops) == 1:  # asked of each of a hundred thousand routes
+            return self._is_others(route, route.nexthops[0])
         return any(self._is_others(route, hop) for hop in route.nexthops)
 
     def is_caught(self, route: Route) -> bool:
@@ -147,14 +149,3 @@ def _owner(siblings: Sequence[Uplink], route: Route, hop: NextHop) -> Uplink:
     by_gateway = [up for up in siblings if up.gateway is not None and up.gateway == hop.gateway]
     by_subnet = [up for up in siblings if any(inside in prefix for prefix in up.prefixes)]
     return (by_gateway or by_subnet or list(siblings))[0]
-
-
-def by_destination(routes: Iterable[Route], family: Family) -> dict[Network, list[Route]]:
-    """Routes per destination, the one that the kernel prefers first."""
-    grouped: dict[Network, list[Route]] = {}
-    for route in routes:
-        if route.family is family:
-            grouped.setdefault(route.destination, []).append(route)
-    for candidates in grouped.values():
-        candidates.sort(key=lambda route: route.metric)
-    return grouped

@@ -59,14 +59,22 @@ def find_remaining(host: Host, plan: Plan, state: KernelState) -> tuple[Problem,
     return tuple(_wrong(after(host, state), telling_questions(host, plan)))
 
 
+def find_both(host: Host, plan: Plan, state: KernelState) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """What find_problems() and find_remaining() find, by questions that are made once."""
+    questions = tuple(telling_questions(host, plan))
+    return tuple(_wrong(before(host), questions)), tuple(_wrong(after(host, state), questions))
+
+
 def _wrong(routing: RoutingState, questions: Iterable[Question]) -> Iterator[Problem]:
-    """The wrong answers. Of addresses that are alike one is asked: a host may have ten thousand."""
-    likeness: dict[Address, Hashable] = {}
+    """The answers to ``questions`` that leave by the wrong way. Of addresses that are alike one is asked: a host may
+    have ten thousand."""
+    likeness: dict[Address, int] = {}
+    numbers: dict[Hashable, int] = {}
     known: dict[Hashable, str | None] = {}
     for question in questions:
         source = question.source
         if source not in likeness:
-            likeness[source] = routing.likeness(source)
+            likeness[source] = numbers.setdefault(routing.likeness(source), len(numbers))
         key = (likeness[source], question.destination, question.ways)
         if key not in known:
             known[key] = _wrong_way(routing, question)
@@ -108,14 +116,23 @@ def _destinations(plan: Plan, family: Family, own: set[Address]) -> Iterator[Add
     uplinks = {uplink.interface for uplink in plan.uplinks if uplink.family is family}
     networks = [prefix for uplink in plan.uplinks if uplink.family is family for prefix in uplink.prefixes]
     routes = [route for route in plan.main if route.family is family]
-    behind = (route.destination for route in routes if not set(route.interfaces) & uplinks)
-    through = (route.destination for route in routes if set(route.interfaces) & uplinks)
-    networks += islice(dict.fromkeys(behind), NETWORKS_ASKED)
-    networks += islice(dict.fromkeys(through), NETWORKS_ASKED)
+    behind = (route.destination for route in routes if uplinks.isdisjoint(route.interfaces))
+    through = (route.destination for route in routes if not uplinks.isdisjoint(route.interfaces))
+    networks += islice(_distinct(behind), NETWORKS_ASKED)
+    networks += islice(_distinct(through), NETWORKS_ASKED)
     for network in networks:
         neighbour = some_neighbour(network, own)
         if neighbour is not None:
             yield neighbour
+
+
+def _distinct(networks: Iterable[Network]) -> Iterator[Network]:
+    """Each once, as they come: the rest of a hundred thousand is not looked at."""
+    seen: set[Network] = set()
+    for network in networks:
+        if network not in seen:
+            seen.add(network)
+            yield network
 
 
 def some_neighbour(network: Network, own: set[Address]) -> Address | None:

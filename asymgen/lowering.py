@@ -20,6 +20,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from asymgen.detours import Detours, find_detours
 from asymgen.foreign import repeated
@@ -154,7 +155,7 @@ class _Lowering:
 
     def _routes(self) -> Iterator[Route]:
         up = self.uplink
-        for prefix in self._own_prefixes():
+        for prefix in self._own_prefixes:
             yield self._route(prefix, NextHop(up.interface))
         covered = any(up.gateway in network for network, _ in self.detours.routes if up.gateway is not None)
         hop = NextHop(up.interface, up.gateway, onlink=up.onlink or covered)
@@ -169,6 +170,7 @@ class _Lowering:
         hops = () if hop is None else (hop,)
         return Route(self.family, destination, self.uplink.table, kind, hops, protocol=PROTOCOL, mtu=mtu)
 
+    @cached_property
     def _own_prefixes(self) -> tuple[Network, ...]:
         """Connected prefixes for T: a lone /32 is nobody's neighbour, a peer's /32 is."""
         own = {single_address(address.address) for address in self.uplink.addresses}
@@ -261,7 +263,7 @@ class _Lowering:
         return not (self.is_static or in_error or self.detours.has_inside(prefix))
 
     def _nested(self, source: Network) -> Iterator[Rule]:
-        for prefix in self._own_prefixes():
+        for prefix in self._own_prefixes:
             if prefix == LINK_LOCAL or prefix.prefixlen == prefix.max_prefixlen or not self._is_guarded(prefix):
                 continue
             yield self._rule(
@@ -272,7 +274,7 @@ class _Lowering:
         if self.can.suppress_prefixlength:
             yield self._rule(1, source, table=self.uplink.table, suppress=self.family.suppressed_length)
             return
-        inside = [*self._own_prefixes(), *(network for network, _ in self.detours.routes)]
+        inside = [*self._own_prefixes, *(network for network, _ in self.detours.routes)]
         for network in inside:
             yield self._rule(1, source, table=self.uplink.table, to=network)
 

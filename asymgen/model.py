@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -20,6 +20,15 @@ from typing import Union
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+
+def prefix_of(address: Address, length: int) -> Network:
+    """The prefix of ``length`` bits that ``address`` lies in. By number: from an address, :mod:`ipaddress` would
+    make text and parse it."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return ipaddress.IPv4Network((int(address), length), strict=False)
+    return ipaddress.IPv6Network((int(address), length), strict=False)
+
 
 PROTOCOL = 97
 """rtnetlink protocol number (0 to 255) of every rule and route that asymgen makes."""
@@ -208,7 +217,7 @@ class InterfaceAddress:
 
     @property
     def network(self) -> Network:
-        return ipaddress.ip_network((self.peer or self.address, self.prefixlength), strict=False)
+        return prefix_of(self.peer or self.address, self.prefixlength)
 
 
 @dataclass(frozen=True)
@@ -493,6 +502,17 @@ class Plan:
     def has_error_default(self, family: Family) -> bool:
         """Whether an error route in ``main`` is no longer than a default."""
         return any(n.version == family.value and n.prefixlen <= family.suppressed_length for n in self.main_errors)
+
+    @cached_property
+    def main_by_destination(self) -> Mapping[Family, Mapping[Network, Sequence[Route]]]:
+        """``main``: the routes to each destination, the one that the kernel prefers first."""
+        grouped: dict[Family, dict[Network, list[Route]]] = {family: {} for family in Family}
+        for route in self.main:
+            grouped[route.family].setdefault(route.destination, []).append(route)
+        for networks in grouped.values():
+            for candidates in networks.values():
+                candidates.sort(key=lambda route: route.metric)
+        return grouped
 
     @property
     def nothing_to_do(self) -> bool:

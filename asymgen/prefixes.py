@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 
-from asymgen.model import Address, Network
+from asymgen.model import Address, Network, prefix_of
 
 
 def single_address(address: Address) -> Network:
     """The /32 or /128 that selects just this address."""
-    return ipaddress.ip_network((address, address.max_prefixlen))
+    return prefix_of(address, address.max_prefixlen)
 
 
 def is_inside(inner: Network, outer: Network) -> bool:

@@ -5,7 +5,7 @@ It knows nothing of rules, tables or groups: what the lowering makes and the ker
 
 from __future__ import annotations
 
-from asymgen.detours import Viewpoint, by_destination
+from asymgen.detours import Viewpoint
 from asymgen.model import Address, Family, Network, Plan, Uplink
 from asymgen.prefixes import LongestMatch, single_address
 
@@ -17,7 +17,7 @@ class Promise:
 
     def __init__(self, plan: Plan, family: Family) -> None:
         self._plan = plan
-        self._routes = by_destination(plan.main, family)
+        self._routes = plan.main_by_destination[family]
         self._errors = {network for network in plan.main_errors if network.version == family.value}
         self._longest = LongestMatch([*self._routes, *self._errors])
 
