@@ -13,7 +13,7 @@ import pytest
 from tests.case_files import DIRECTORY
 from tests.lab.roots import SYSTEMS, root_of
 from tests.namespaces import Namespace
-from tests.packages.built import Result, of_case, output_of, package
+from tests.packages.built import BUILDERS, Result, of_case, output_of, package
 
 pytestmark = pytest.mark.netns
 NAME = "asymgen-config-dual-stack-static"
@@ -89,7 +89,7 @@ def test_edited_and_deleted_files_stay_so(chroot: Tree, tmp_path: Path) -> None:
     assert chroot.ours() == set()
 
 
-@pytest.mark.parametrize("builder", ["native", "nfpm"])
+@pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("added", ["", "# mine\n"], ids=["unchanged", "edited"])
 def test_conffiles_of_another_backend_go(builder: str, added: str, chroot: Tree, tmp_path: Path) -> None:
     """An edited one is no longer run either; dpkg does not ask."""
