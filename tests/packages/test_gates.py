@@ -13,7 +13,7 @@ import pytest
 
 from tests.case_files import DIRECTORY
 from tests.lab.roots import SYSTEMS, base_of
-from tests.packages.built import BACKENDS, DATE, MAINTAINER, of_case, unpacked
+from tests.packages.built import BACKENDS, BUILDERS, DATE, MAINTAINER, of_case, unpacked
 from tests.source_tree import ROOT
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
@@ -81,7 +81,7 @@ def source_of(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("builder", ["native", "nfpm"])
+@pytest.mark.parametrize("builder", BUILDERS)
 def test_reprotest_finds_no_difference(builder: str, tmp_path: Path) -> None:
     source = source_of(tmp_path / "source")
     done = reprotest(build_command(builder, date=f"SOURCE_DATE_EPOCH={DATE}"), source, "out/*")
@@ -97,7 +97,7 @@ def test_reprotest_is_asked_for_real(tmp_path: Path) -> None:
     assert "Reproduction successful" not in done.stdout
 
 
-@pytest.mark.parametrize("builder", ["native", "nfpm"])
+@pytest.mark.parametrize("builder", BUILDERS)
 def test_another_user_makes_no_difference(builder: str, tmp_path: Path) -> None:
     """In a user namespace: the builder is nobody there, and its files are nobody's."""
     source = source_of(tmp_path / "source")

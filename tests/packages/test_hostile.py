@@ -13,7 +13,7 @@ from asymgen.packages import names
 from asymgen.templating import deb_line, spec, spec_block
 from tests.case_files import DIRECTORY
 from tests.command_line import asymgen
-from tests.packages.built import MAINTAINER, output_of, package, unpacked
+from tests.packages.built import BUILDERS, MAINTAINER, output_of, package, unpacked
 
 SNAPSHOT = DIRECTORY / "two-subnets" / "snapshot.json"
 PWNED = "/tmp/asymgen-test-pwned"
@@ -153,7 +153,7 @@ def test_a_maintainer_in_the_environment_that_is_refused() -> None:
 
 def test_a_name_keeps_its_letters(tmp_path: Path) -> None:
     """In UTF-8, as both formats have it."""
-    for builder in ("native", "nfpm"):
+    for builder in BUILDERS:
         made = package(SNAPSHOT, tmp_path / builder, "--maintainer", "Jörg Ümläut <j@b.example>", "--builder", builder)
         assert output_of("dpkg-deb", "-f", str(made.deb), "Maintainer") == "Jörg Ümläut <j@b.example>\n"
         assert "Jörg Ümläut <j@b.example> - " in output_of("rpm", "-qp", "--changelog", str(made.rpm))

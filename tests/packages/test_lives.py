@@ -355,5 +355,28 @@ def test_a_version_for_another_host(server: Machine, row: Boot, tmp_path: Path) 
     prove(server, configuration(row).addresses)
 
 
+@pytest.mark.parametrize("row", NETWORKD[:1], ids=str, indirect=True)
+def test_an_installation_that_is_given_up(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """On another host, with a file that some other package owns: dpkg unpacks nothing, and what was to hide it goes."""
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    tree = server.root / "root/owner"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "usr/libexec/asymgen").mkdir(parents=True)
+    (tree / "usr/libexec/asymgen/check").write_text("")
+    (tree / "DEBIAN/control").write_text(
+        "Package: owner\nVersion: 1\nArchitecture: all\nMaintainer: A <a@b.example>\nDescription: x\n"
+    )
+    server.run("dpkg-deb", "--build", "/root/owner", "/root/owner.deb")
+    dpkg(server, "--install", "/root/owner.deb")
+    before = files_of(server)
+    built = build(of_another(snapshot, tmp_path / "other.json"), row, tmp_path / "1", "--version", "1")
+    (server.root / "root" / built.deb.name).write_bytes(built.deb.read_bytes())
+    done = server.run("dpkg", "--install", f"/root/{built.deb.name}", check=False)
+    assert done.returncode != 0
+    assert "trying to overwrite" in done.stderr
+    assert server.run("dpkg", "--audit").stdout == ""
+    assert files_of(server) == before
+
+
 def settled(asked: Callable[[], bool], server: Machine) -> None:
     wait_for(asked, "\n".join(own_rules(server)))

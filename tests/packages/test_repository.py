@@ -157,48 +157,43 @@ Stands in for a distribution, of which none can be had here.
 """
 
 
-@pytest.mark.netns
-def test_dnf_installs_and_upgrades_from_it(ring: Keyring, net: Namespace, tmp_path: Path) -> None:
-    """Real dnf with real dependencies; only the packages of the distribution are a stand-in."""
-    distribution = tmp_path / "distribution"
-    distribution.mkdir()
-    (tmp_path / "iproute.spec").write_text(STAND_IN)
-    defines = ["--define", f"_topdir {tmp_path}/work", "--define", f"_rpmdir {distribution}"]
-    subprocess.run(
-        ["rpmbuild", "-bb", "--quiet", *defines, str(tmp_path / "iproute.spec")], check=True, capture_output=True
-    )
-    subprocess.run(["createrepo_c", "--quiet", str(distribution)], check=True, capture_output=True)
+@pytest.fixture
+def distribution(tmp_path: Path) -> Iterator[Path]:
+    """A repository of what a distribution has; the agents that dnf starts for its keyrings are ended."""
+    place = tmp_path / "distribution"
+    place.mkdir()
+    spec = tmp_path / "iproute.spec"
+    spec.write_text(STAND_IN)
+    defines = ["--define", f"_topdir {tmp_path}/work", "--define", f"_rpmdir {place}"]
+    subprocess.run(["rpmbuild", "-bb", "--quiet", *defines, str(spec)], check=True, capture_output=True)
+    subprocess.run(["createrepo_c", "--quiet", str(place)], check=True, capture_output=True)
+    yield place
+    for home in tmp_path.glob("root/var/cache/dnf/*/pubring"):
+        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False)
 
+
+@pytest.mark.netns
+def test_dnf_installs_and_upgrades_from_it(ring: Keyring, net: Namespace, distribution: Path, tmp_path: Path) -> None:
+    """Real dnf with real dependencies; only the packages of the distribution are a stand-in."""
     folder = tmp_path / "packages"
-    folder.mkdir()
     code, said, error = package(ring, folder, "--sign", KEY, "--repo", "yum", "--version", "1")
     assert code == 0, error
     section = said[said.index("  [asymgen-config]") :].partition("\n\n")[0]
-    config = tmp_path / "dnf.conf"
-    config.write_text(
-        DNF.format(distribution=distribution) + "".join(f"{line.strip()}\n" for line in section.splitlines())
-    )
+    config, root = tmp_path / "dnf.conf", tmp_path / "root"
+    lines = (line.strip() for line in section.splitlines())
+    config.write_text(DNF.format(distribution=distribution) + "".join(f"{line}\n" for line in lines))
 
     def dnf(*words: str, check: bool = True) -> str:
-        argv = [
-            "dnf",
-            "--config",
-            str(config),
-            "--installroot",
-            str(tmp_path / "root"),
-            "--releasever",
-            "1",
-            "--assumeyes",
-        ]
-        done = net.run("env", "HOME=" + str(tmp_path), "LC_ALL=C.UTF-8", *argv, *words, check=check, stdin=None)
+        argv = ("env", f"HOME={tmp_path}", "LC_ALL=C.UTF-8", "dnf", "--config", str(config), "--releasever=1")
+        done = net.run(*argv, f"--installroot={root}", "--assumeyes", *words, check=check, stdin=None)
         return done.stdout + done.stderr
 
     def installed() -> str:
-        return output_of("env", f"HOME={tmp_path}", "rpm", "--root", str(tmp_path / "root"), "-q", NAME).strip()
+        return output_of("env", f"HOME={tmp_path}", "rpm", "--root", str(root), "-q", NAME).strip()
 
     dnf("install", NAME)
     assert installed() == f"{NAME}-1-1.noarch"
-    assert os.access(tmp_path / "root/usr/libexec/asymgen/check", os.X_OK)
+    assert os.access(root / "usr/libexec/asymgen/check", os.X_OK)
     published(ring, folder, "--repo", "yum", "--version", "2")
     dnf("--refresh", "upgrade")
     assert installed() == f"{NAME}-2-1.noarch"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.case_files import DIRECTORY
 from tests.lab.roots import SYSTEMS, root_of
 from tests.namespaces import Namespace
-from tests.packages.built import Result, of_case, output_of
+from tests.packages.built import BUILDERS, Result, of_case, output_of, package
 
 pytestmark = pytest.mark.netns
 NAME = "asymgen-config-dual-stack-static"
@@ -88,7 +89,7 @@ def test_edited_and_deleted_files_stay_so(chroot: Tree, tmp_path: Path) -> None:
     assert chroot.ours() == set()
 
 
-@pytest.mark.parametrize("builder", ["native", "nfpm"])
+@pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("added", ["", "# mine\n"], ids=["unchanged", "edited"])
 def test_conffiles_of_another_backend_go(builder: str, added: str, chroot: Tree, tmp_path: Path) -> None:
     """An edited one is no longer run either; dpkg does not ask."""
@@ -107,6 +108,68 @@ def test_conffiles_of_another_backend_go(builder: str, added: str, chroot: Tree,
     kept = [path for path in hook.parent.iterdir() if path.name.startswith("asymgen-config")]
     assert ["# mine" in path.read_text() for path in kept] == ([True] if added else [])
     chroot.run("dpkg", "--purge", NAME)
+    assert chroot.ours() == set()
+
+
+# What dpkg and the files must say, line by line: $1 to $4 are the versions.
+OF_NETWORKD = """
+uplink() { test -e "/usr/lib/systemd/network/10-$1.network.d/50-asymgen.conf"; }
+of() { dpkg-query --listfiles asymgen-config-three-providers | grep -c "$1"; }
+names=/etc/iproute2/rt_tables.d/asymgen-config.conf
+
+dpkg --install "$1"                           # two uplinks
+uplink eth0; uplink eth1; ! uplink eth2
+grep -q '^1 asymgen_eth0' $names
+
+dpkg --install "$2"                           # a new uplink, with the numbers of the others
+uplink eth0; uplink eth1; uplink eth2
+grep -q '^1 asymgen_eth0' $names; grep -q '^3 asymgen_eth2' $names
+
+echo '77 by_hand' >>$names                    # edited by hand
+dpkg --install "$3"                           # a lost uplink
+uplink eth0; uplink eth1; ! uplink eth2
+grep -q '77 by_hand' $names
+! grep -q asymgen_eth2 $names.dpkg-dist
+
+dpkg --install "$4"                           # other numbers
+grep -q '^50 asymgen_eth0' $names.dpkg-dist
+grep -rq 'Table=50' /usr/lib/systemd/network
+! grep -rq 'Table=1$' /usr/lib/systemd/network
+
+dpkg --remove asymgen-config-three-providers
+! uplink eth0; ! uplink eth1
+grep -q '77 by_hand' $names
+dpkg --purge asymgen-config-three-providers
+! test -e $names; ! test -e $names.dpkg-dist
+! test -e /var/lib/asymgen
+"""
+
+
+def test_a_life_line_by_line(chroot: Tree, tmp_path: Path) -> None:
+    """A new uplink, a lost one, an edited file, other numbers, removal, purge."""
+    names = [f"--network-file={name}=10-{name}.network" for name in ("eth0", "eth1", "eth2")]
+    paths: list[Path] = []
+    for options in (
+        ("--exclude=eth2", "--table-base=1"),
+        (),
+        ("--exclude=eth2",),
+        ("--exclude=eth2", "--table-base=50"),
+    ):
+        version = str(len(paths) + 1)
+        previous = ("--previous", str(paths[-1])) if paths and "--table-base=50" not in options else ()
+        made = package(
+            DIRECTORY / "three-providers" / "snapshot.json", tmp_path / version, "--backend", "systemd-networkd",
+            "--format", "deb", "--version", version, *names[: 2 if "--exclude=eth2" in options else 3],
+            *options, *previous,
+        )  # fmt: skip
+        paths.append(made.deb)
+    debs = [chroot.put(path) for path in paths]
+    # "! command" never ends a script by -e: each line is asked by itself.
+    lines = re.sub(r"! ([^;\n]*)", r"if \1; then echo 'is there: \1'; exit 1; fi", OF_NETWORKD)
+    (chroot.root / "root/life.sh").write_text(lines)
+    argv = ("chroot", str(chroot.root), "env", "LC_ALL=C", "sh", "-eux", "/root/life.sh", *debs)
+    done = chroot.net.run(*argv, check=False, stdin=None)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert chroot.ours() == set()
 
 

@@ -292,9 +292,10 @@ def test_follower_only_where_addresses_move() -> None:
 def test_follower_of_a_package_lies_below_usr() -> None:
     files = networkd.render(moving(kernel_state(TWO_SUBNETS)), on("252"), Placement.VENDOR)
     mine = [file for file in files if "follow" in str(file.path) or "networkd.service.d" in str(file.path)]
-    assert len(mine) == 4
+    assert len(mine) == 3, "no drop-in: the package enables the units"
     assert all(str(file.path).startswith(("/usr/lib/", "/usr/libexec/")) and not file.config for file in mine)
-    assert [file.mode for file in mine] == [0o755, 0o644, 0o644, 0o644]
+    assert [file.mode for file in mine] == [0o755, 0o644, 0o644]
+    assert all("\n[Install]\nWantedBy=systemd-networkd.service\n" in file.text for file in mine[1:])
 
 
 def test_privacy_addresses_that_rules_cannot_follow_are_said() -> None:
