@@ -207,7 +207,8 @@ def test_another_subnet_gateway_and_prefix(tmp_path: Path) -> None:
         made.until(lambda: made.way(4, "203.0.113.7") == ("eth1", "203.0.113.1"))
         made.until(lambda: made.has("2001:db8:c:"))
         made.until(lambda: {made.way(6, one)[0] for one in made.addresses(6)} == {"eth1"})
-        assert {path.rpartition("-")[2] for path in made.followed() if "/51-" in path} == {"ipv4.conf", "ipv6.conf"}
+        both = {"ipv4.conf", "ipv6.conf"}
+        made.until(lambda: {path.rpartition("-")[2] for path in made.followed() if "/51-" in path} == both)
         assert made.daemon.complaints() == []
         steady_after(made)
         run_asymgen(made.daemon, "remove")
