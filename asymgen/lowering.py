@@ -127,11 +127,6 @@ class _Lowering:
                 f"as of this run: rules of {where} select {', '.join(map(str, self._sources()))}; "
                 "run this again when DHCP or a router gives it an address outside"
             )
-        elif not self.can.follows_temporary and self._has_rules_of_temporary():
-            yield (
-                f"as of this run: {where} has IPv6 privacy addresses and shares its prefix, so each has rules of its "
-                "own; run this again for later ones, switch them off (IPv6PrivacyExtensions=no), or give --backend sysv"
-            )
         for network in self.detours.uncaught:
             yield f"as of this run: {where} reaches {network} by its own gateway, as main uses another uplink for it"
         for network in self.detours.hidden:
@@ -141,10 +136,6 @@ class _Lowering:
                 f"as of this run: networks that appear later behind other interfaces are not known to {where}; "
                 "run this again after such a change"
             )
-
-    def _has_rules_of_temporary(self) -> bool:
-        sources = self._sources()
-        return any(each.temporary and single_address(each.address) in sources for each in self.uplink.addresses)
 
     def _sources(self) -> tuple[Network, ...]:
         if self.can.iif or not self.plan.forwards:

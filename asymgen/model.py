@@ -529,8 +529,9 @@ class Capabilities:
     iproute2, or a manager with a protocol of its own): rules are ours by their exact text or number.
     ``error_rules``: rules that answer unreachable, blackhole or prohibit. ``ordered``: rules of one
     priority are asked in the order given. ``follows``: what selects by a dynamic address is kept up to
-    date while the host runs; ``follows_temporary``: IPv6 privacy addresses as well. ``unheard``: families in
-    which addresses move without an event for the backend, so that asymgen-watch has to tell it."""
+    date while the host runs. ``unheard``: families in
+    which addresses move without an event for the backend, so that asymgen-watch has to tell it;
+    ``unheard_temporary``: of IPv6 privacy addresses alone."""
 
     suppress_prefixlength: bool = True
     suppress_ifgroup: bool = True
@@ -540,8 +541,8 @@ class Capabilities:
     error_rules: bool = True
     ordered: bool = True
     follows: bool = True
-    follows_temporary: bool = True
     unheard: tuple[Family, ...] = ()
+    unheard_temporary: bool = False
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def capabilities(host: Host) -> Capabilities:
         rule_protocol=False,
         ordered=False,
         follows=_has(host, _LEASED_GATEWAY),
-        follows_temporary=False,
+        unheard_temporary=_has(host, _LEASED_GATEWAY),
     )
 
 

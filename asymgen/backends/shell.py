@@ -24,6 +24,7 @@ from asymgen.model import (
     Uplink,
     UplinkState,
 )
+from asymgen.prefixes import single_address
 
 # Distant hosts to ask about: AS112's anycast servers (RFC 7534, 7535), nobody's own network.
 _DISTANT = {Family.IPV4: "192.175.48.1", Family.IPV6: "2620:4f:8000::1"}
@@ -60,9 +61,9 @@ WATCHER = {
 
 FOLLOWERS = {
     Placement.ADMIN: ("/etc/network/if-up.d/asymgen", "/etc/NetworkManager/dispatcher.d/50-asymgen",
-                      "/usr/local/lib/asymgen/routing"),
+                      "/usr/local/lib/asymgen/routing", "/usr/local/lib/asymgen/follow-networkd"),
     Placement.VENDOR: ("/usr/libexec/asymgen/routing-ifupdown", "/usr/lib/NetworkManager/dispatcher.d/50-asymgen",
-                       "/usr/libexec/asymgen/routing"),
+                       "/usr/libexec/asymgen/routing", "/usr/libexec/asymgen/follow-networkd"),
 }  # fmt: skip
 """The scripts with a plan: what asymgen-watch tells of addresses that moved. Each knows its own uplinks."""
 
@@ -154,8 +155,17 @@ def moves(state: KernelState, uplink: Uplink) -> bool:
 
 def followed(state: KernelState, capabilities: Capabilities) -> tuple[str, ...]:
     """Interfaces of ``state`` whose addresses move without an event that the backend hears."""
-    unheard = (each.uplink for each in state.uplinks if each.uplink.family in capabilities.unheard)
+    unheard = (each.uplink for each in state.uplinks if _is_unheard(each, capabilities))
     return tuple(dict.fromkeys(uplink.interface for uplink in unheard if moves(state, uplink)))
+
+
+def _is_unheard(state: UplinkState, capabilities: Capabilities) -> bool:
+    if state.uplink.family in capabilities.unheard:
+        return True
+    sources = {rule.source for rule in state.rules}
+    return capabilities.unheard_temporary and any(
+        address.temporary and single_address(address.address) in sources for address in state.uplink.addresses
+    )
 
 
 def _moving(uplink: Uplink, *, keeps_gateway: bool) -> str:

@@ -35,7 +35,7 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
     has_unit = host.managers.init in ("systemd", "")
     text = shell.watch_script(
         state, host, path=path, files=(path, unit) if has_unit else (path,), placement=placement,
-        reasons=tuple(_reasons(state)), objects=_objects(state),
+        reasons=tuple(_reasons(state)), objects=_objects(state, host), watches_rules=_watches_rules(state, host),
     )  # fmt: skip
     why = "; ".join(_reasons(state))
     files = [RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=why)]
@@ -47,9 +47,14 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
     return tuple(files)
 
 
-def _objects(state: KernelState) -> str:
+def _watches_rules(state: KernelState, host: Host) -> bool:
+    """systemd-networkd removes rules of others when it starts anew, and no address changes then."""
+    return bool(state.watched) or "networkd" in host.managers.running
+
+
+def _objects(state: KernelState, host: Host) -> str:
     """What of the kernel's it listens to, for "ip monitor". A router that changes is a route that does."""
-    rules = ("rule",) if state.watched else ()
+    rules = ("rule",) if _watches_rules(state, host) else ()
     addresses = ("address",) if state.followed else ()
     return " ".join((*rules, *addresses, *(("route",) if state.followed or state.watch_routes else ())))
 

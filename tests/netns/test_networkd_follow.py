@@ -10,10 +10,11 @@ from __future__ import annotations
 import configparser
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,8 @@ def test_another_subnet_gateway_and_prefix(tmp_path: Path) -> None:
         made.until(lambda: made.way(4, "203.0.113.7") == ("eth1", "203.0.113.1"))
         made.until(lambda: made.has("2001:db8:c:"))
         made.until(lambda: {made.way(6, one)[0] for one in made.addresses(6)} == {"eth1"})
-        assert {path.rpartition("-")[2] for path in made.followed() if "/51-" in path} == {"ipv4.conf", "ipv6.conf"}
+        both = {"ipv4.conf", "ipv6.conf"}
+        made.until(lambda: {path.rpartition("-")[2] for path in made.followed() if "/51-" in path} == both)
         assert made.daemon.complaints() == []
         steady_after(made)
         run_asymgen(made.daemon, "remove")
@@ -254,3 +256,57 @@ def test_address_rules_on_a_shared_subnet(tmp_path: Path) -> None:
         made.until(lambda: made.has("192.0.2.77"))
         made.until(lambda: made.followed() == [])
         assert made.way(4, "192.0.2.77") == ("eth1", "192.0.2.1")
+
+
+PRIVATE = "[Match]\nName={name}\n[Network]\nIPv6AcceptRA=yes\nIPv6PrivacyExtensions=yes\n"
+WATCHER = "/usr/local/lib/asymgen/asymgen-watch"
+
+
+def temporary(made: World, interface: str) -> set[str]:
+    """Privacy addresses that may be used."""
+    shown = made.host.ip("-6", "-o", "address", "show", "dev", interface, "scope", "global", "-tentative")
+    return {line.split()[3].split("/")[0] for line in shown.splitlines() if " temporary " in line}
+
+
+def all_answer(made: World) -> bool:
+    """Whether every privacy address answers by its own interface."""
+    found = [(interface, address) for interface in ("eth0", "eth1") for address in temporary(made, interface)]
+    return bool(found) and all(made.way(6, address)[0] == interface for interface, address in found)
+
+
+def end_session(process: subprocess.Popen[str]) -> None:
+    """With all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    process.communicate(timeout=20)
+
+
+def test_privacy_addresses_on_a_shared_prefix(tmp_path: Path) -> None:
+    """The kernel makes them without a word; asymgen-watch tells the script, and its rules are no drop-in's: reading
+    one, networkd would have others made. networkd drops them when it starts anew, which is heard as well."""
+    with world(tmp_path, shared=True) as made, ExitStack() as stack:
+        for interface in ("eth0", "eth1"):
+            (made.daemon.network / f"10-{interface}.network").write_text(PRIVATE.format(name=interface))
+            made.host.sysctl(f"net/ipv6/conf/{interface}/temp_prefered_lft", 15)
+        made.provider.offer("192.0.2.77", "192.0.2.1")
+        made.daemon.start()
+        made.until(lambda: bool(temporary(made, "eth0") and temporary(made, "eth1")))
+        written = run_asymgen(made.daemon, "detect", "--write")
+        assert f"create {WATCHER}: follows addresses that move without an event: of eth0, eth1" in written
+        made.daemon.reload()
+        watching = subprocess.Popen(
+            made.daemon.inside("setsid", WATCHER, "run"), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        stack.callback(end_session, watching)
+        first = temporary(made, "eth0") | temporary(made, "eth1")
+        for _ in range(2):
+            made.until(lambda: all(temporary(made, name) - first for name in ("eth0", "eth1")))  # noqa: B023
+            made.until(lambda: all_answer(made))
+            first = temporary(made, "eth0") | temporary(made, "eth1")
+        made.daemon.stop()
+        made.daemon.start()
+        made.until(lambda: all_answer(made))
+        made.daemon.run(WATCHER, "stop")
+        assert watching.communicate(timeout=20)[1] == ""
+        run_asymgen(made.daemon, "remove")
+        made.until(lambda: [line for line in everything(made.host) if " 97" in line] == [])

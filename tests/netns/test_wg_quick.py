@@ -139,13 +139,16 @@ DuplicateAddressDetection=none
 DEFAULTS = "Gateway=192.0.2.1\nGateway=2001:db8:a::1\n"
 
 
-def test_up_down_and_up_again_with_networkd(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [False, True], ids=["after ours", "before ours"])
+def test_up_down_and_up_again_with_networkd(tmp_path: Path, *, before: bool) -> None:
     """networkd holds the rules, under its own protocol; asymgen-watch, which its unit would start, the jumps."""
     with made(tmp_path, "systemd-networkd") as host, networkd(host.space, tmp_path) as daemon:
         for place, (four, six) in enumerate(PREFIXES):
             text = NETWORK.format(place=place, four=four, six=six)
             text = text.replace("[Address]", f"{DEFAULTS}[Address]", 1) if place == 0 else text
             (daemon.network / f"10-eth{place}.network").write_text(text, encoding="utf-8")
+        if before:
+            host.wg.run("up")
         names = [word for place in (0, 1) for word in ("--network-file", f"eth{place}=10-eth{place}.network")]
         host.write(*names)
         written = host.watch.root / "etc/systemd/network"
@@ -160,6 +163,11 @@ def test_up_down_and_up_again_with_networkd(tmp_path: Path) -> None:
         host.watch.start()
         bare = host.settled(0)
         wait_until(host.promised, lambda: daemon.log)
+        if before:  # behind ours: no jump is needed until it comes again
+            assert host.asked()[0] == ("wg0", "")
+            host.wg.run("down")
+            bare = host.settled(0)
+            assert host.promised()
         for _ in range(2):
             host.wg.run("up")
             host.settled(2)
@@ -176,9 +184,10 @@ def test_up_down_and_up_again_with_networkd(tmp_path: Path) -> None:
         assert host.space.ip("rule").count("proto static") == 8, "networkd's are its own"
 
 
-def test_up_before_ours(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", STARTED_BY)
+def test_up_before_ours(tmp_path: Path, backend: str) -> None:
     """Its rules stand behind ours then; when it comes again, ahead."""
-    with made(tmp_path, "sysv") as host:
+    with made(tmp_path, backend) as host:
         host.wg.run("up")
         alone = host.asked()
         host.write()
@@ -195,7 +204,7 @@ def test_up_before_ours(tmp_path: Path) -> None:
         assert host.asked() == alone
         # The plan of now is the same, wherever the rules stand.
         host.write()
-        started = host.watch.run(*host.words, script=host.script)
+        started = host.watch.run(*host.words, script=host.script, **host.event)
         assert (started.returncode, started.stderr) == (0, "")
         assert host.promised()
         host.wg.run("down")

@@ -135,7 +135,7 @@ def test_two_backends_share_a_host() -> None:
 ])  # fmt: skip
 def test_capabilities(version: str, wanted: Capabilities) -> None:
     follows = version != "241"
-    always = replace(wanted, rule_protocol=False, ordered=False, follows=follows, follows_temporary=False)
+    always = replace(wanted, rule_protocol=False, ordered=False, follows=follows, unheard_temporary=follows)
     assert networkd.capabilities(on(version)) == always
 
 
@@ -296,18 +296,6 @@ def test_follower_of_a_package_lies_below_usr() -> None:
     assert all(str(file.path).startswith(("/usr/lib/", "/usr/libexec/")) and not file.config for file in mine)
     assert [file.mode for file in mine] == [0o755, 0o644, 0o644]
     assert all("\n[Install]\nWantedBy=systemd-networkd.service\n" in file.text for file in mine[1:])
-
-
-def test_privacy_addresses_that_rules_cannot_follow_are_said() -> None:
-    """Each reload makes another one: following them would never end. Only where a rule goes by the address."""
-    can = networkd.capabilities(on("252"))
-    two = ["192.0.2.10/24", "2001:db8:a::10/64"]
-    temporary = "2001:db8:a::7/64 dynamic temporary"
-    shared = make_host({"eth0": two, "eth1": ["192.0.2.11/24", temporary]}, ROUTES_OF_ONE_SUBNET)
-    alone = make_host({"eth0": two, "eth1": ["192.0.2.11/24", temporary.replace(":a:", ":b:")]}, ROUTES_OF_ONE_SUBNET)
-    said = [[note for note in lower(plan_for(each), can).notes if "privacy" in note] for each in (shared, alone)]
-    assert ["eth1 (IPv6)" in note for note in said[0]] == [True]
-    assert said[1] == []
 
 
 ROUTES_OF_ONE_SUBNET = [

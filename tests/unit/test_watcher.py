@@ -13,10 +13,23 @@ from asymgen.backends import BACKENDS, shell, watcher
 from asymgen.detection import detect
 from asymgen.foreign import LOWEST_JUMP
 from asymgen.lowering import lower
-from asymgen.model import Choices, Family, Host, Kept, Link, Managers, Placement, Range, Rule, RuleAction, Watched
+from asymgen.model import (
+    Choices,
+    Family,
+    Host,
+    Kept,
+    Link,
+    ManagedInterface,
+    Managers,
+    Placement,
+    Range,
+    Rule,
+    RuleAction,
+    Watched,
+)
 from asymgen.planfile import plan_text, read_kept
 from tests.hosts import ALL, looks_up, lower_for, make_host, make_link, make_rule, plan_for
-from tests.states import HOST, TWO_SUBNETS, kernel_state, watched
+from tests.states import HOST, TWO_SUBNETS, kernel_state, moving, watched
 
 SCRIPT = PurePosixPath("/usr/local/lib/asymgen/asymgen-watch")
 UNIT = PurePosixPath("/etc/systemd/system/asymgen-watch.service")
@@ -144,8 +157,19 @@ def test_who_follows_what_no_event_tells_of(backend: str) -> None:
     assert leased == (() if backend == "ifupdown" else ("eth1",))
 
 
-def test_networkd_hears_of_everything() -> None:
+def test_networkd_hears_of_everything_but_privacy_addresses_that_have_rules_of_their_own() -> None:
     assert followed_by("systemd-networkd", advertised("dynamic")) == ()
+    assert followed_by("systemd-networkd", advertised("dynamic temporary")) == (), "a rule by prefix covers them"
+    privacy = "2001:db8:a::c/64 dynamic temporary"
+    shared = make_host(
+        {"eth0": make_link("eth0", ("192.0.2.10/24", "2001:db8:a::10/64")),
+         "eth1": make_link("eth1", ("198.51.100.10/24", "2001:db8:a::b/64 dynamic", privacy))},
+        ["default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 9",
+         "default via 2001:db8:a::1 dev eth0", "default via fe80::1 dev eth1 metric 9"],
+    )  # fmt: skip
+    assert followed_by("systemd-networkd", shared) == ("eth1",)
+    old = replace(shared, managers=Managers(installed={"networkd": "246"}))
+    assert followed_by("systemd-networkd", old) == (), "it has no script that could be told"
 
 
 def test_two_backends_have_one_watcher_for_their_interfaces() -> None:
@@ -163,15 +187,16 @@ def test_two_backends_have_one_watcher_for_their_interfaces() -> None:
 
 @pytest.mark.parametrize("placement", list(Placement))
 def test_watcher_calls_the_scripts_that_the_backends_write(placement: Placement) -> None:
-    made = kernel_state(TWO_SUBNETS)
+    files = {name: ManagedInterface("networkd", name) for name in ("eth0.network", "eth1.network")}
+    managers = Managers("systemd", interfaces={name[:4]: managed for name, managed in files.items()})
+    made = replace(HOST, managers=managers)
     written = {
         str(file.path)
         for backend in BACKENDS.values()
-        if backend.capabilities(HOST).unheard
-        for file in backend.render(made, HOST, placement)
+        for file in backend.render(moving(kernel_state(TWO_SUBNETS)), made, placement)
     }
     assert set(shell.FOLLOWERS[placement]) <= written
-    assert len(shell.FOLLOWERS[placement]) == len([one for one in BACKENDS.values() if one.capabilities(HOST).unheard])
+    assert len(shell.FOLLOWERS[placement]) == len(BACKENDS)
 
 
 # --- where the jump stands ---
