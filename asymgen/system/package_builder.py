@@ -29,7 +29,7 @@ SIGNERS = {
     "rpm": ("rpmsign", "Debian, Ubuntu: apt install rpm; Fedora, EL, SUSE: it is in rpm-sign"),
 }  # fmt: skip
 
-_DEFINES = {
+RPM_DEFINES = {
     "_buildhost": "localhost",
     "use_source_date_epoch_as_buildtime": "1",
     "clamp_mtime_to_source_date_epoch": "1",
@@ -74,7 +74,7 @@ def build_rpm(
         path = folder / "package.spec"
         path.write_bytes(spec.encode("utf-8", "surrogateescape"))
         defines = {
-            **_DEFINES,
+            **RPM_DEFINES,
             "_topdir": str(folder / "work"),
             "_rpmdir": str(folder),
             "asymgen_tree": str(folder / "tree"),
