@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench import detect, interface_up, planning, programs, rules, sizes
+from bench import detect, interface_up, package, planning, programs, rules, sizes
 from bench.networks import is_root
 from bench.report import Table, page
 
@@ -30,6 +30,7 @@ def main() -> None:
         "interface_up": lambda: interface_up.tables(quick=asked.quick),
         "rules": lambda: rules.tables(quick=asked.quick),
         "planning": lambda: planning.tables(quick=asked.quick),
+        "package": lambda: package.tables(asymgen, quick=asked.quick),
     }
     tables = []
     for name in asked.names or parts:
@@ -46,7 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("-o", "--output", type=Path, help="write the page here instead of standard output")
     parser.add_argument("--quick", action="store_true", help="one tiny round of each: shows that all of it works")
-    parser.add_argument("names", nargs="*", help="only these: detect, sizes, interface_up, rules, planning")
+    parser.add_argument("names", nargs="*", help="only these: detect, sizes, interface_up, rules, planning, package")
     return parser.parse_args()
 
 

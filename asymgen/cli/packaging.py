@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -69,6 +67,9 @@ def _results(build: Callable[[tuple[str, Host]], Built], jobs: Sequence[tuple[st
     if len(jobs) < 2:
         yield from map(build, jobs)
         return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
     # fork: the modules are loaded already, and nothing here has threads.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(len(jobs), os.cpu_count() or 1), mp_context=context) as pool:

@@ -41,7 +41,7 @@ PATH=${PATH#*:}
 exec gpg "$@" --digest-algo SHA512
 """
 
-_DEFINES = {
+RPM_DEFINES = {
     "_buildhost": "localhost",
     "use_source_date_epoch_as_buildtime": "1",
     "clamp_mtime_to_source_date_epoch": "1",
@@ -101,7 +101,7 @@ def build_rpm(run: Runner, files: Sequence[PackageFile], spec: str, *, job: Job,
         path = folder / "package.spec"
         path.write_bytes(spec.encode("utf-8", "surrogateescape"))
         defines = {
-            **_DEFINES,
+            **RPM_DEFINES,
             "_topdir": str(folder / "work"),
             "_rpmdir": str(folder),
             "_initddir": init_folder,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import detect, interface_up, planning, rules, sizes
+from bench import detect, interface_up, package, planning, rules, sizes
 from bench.measure import Samples, command, take_turns
 from bench.programs import Asymgen
 from bench.report import Row, Table, against, page, ratio_words
@@ -71,7 +71,8 @@ def test_one_tiny_round_of_each() -> None:
         *interface_up.tables(quick=True),
         *rules.tables(quick=True),
         *planning.tables(quick=True),
+        *package.tables(HERE, quick=True),
     ]
-    assert len(tables) == 6
+    assert len(tables) == 8
     assert all(len(table.rows) >= 2 for table in tables)
     assert all(row.median and (row.ratio or row.spread) for table in tables for row in table.rows)

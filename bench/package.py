@@ -1,0 +1,92 @@
+"""``asymgen package`` for one host, against the distribution's tool on the very tree; and for many hosts at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from asymgen.system.package_builder import RPM_DEFINES
+from bench.measure import Figure, Samples, command, take_turns
+from bench.planning import SNAPSHOT
+from bench.programs import Asymgen
+from bench.report import Row, Table, against, in_words, ratio_words
+
+DATE = {"SOURCE_DATE_EPOCH": "1700000000", "TZ": "UTC"}
+MANY = (1, 10, 100, 500)
+
+
+def tables(asymgen: Asymgen, *, quick: bool) -> Iterator[Table]:
+    rounds = 1 if quick else 11
+    with tempfile.TemporaryDirectory(prefix="agbench") as name:
+        folder = Path(name)
+        trees = _kept_trees(asymgen, folder)
+        rows: list[Row] = []
+        for form, bare in (("deb", _bare_deb(trees["deb"])), ("rpm", _bare_rpm(trees["rpm"]))):
+            ours = command(asymgen.program, *_words(form, folder), "--snapshot", str(SNAPSHOT), environment=DATE)
+            tool = "dpkg-deb" if form == "deb" else "rpmbuild"
+            rows += against(take_turns({tool: bare, f"asymgen package, {form}": ours}, rounds=rounds), tool)
+        yield Table(
+            "A package of one host",
+            "`dpkg-deb` and `rpmbuild` pack the very tree that asymgen made (`--keep-tree`), with the same options. "
+            "asymgen reads a snapshot, plans, renders and lays out the tree before it calls them.",
+            "at most 1.5 times the bare tool",
+            tuple(rows),
+        )
+        yield Table(
+            "Packages of many hosts in one run",
+            "A .deb of each of so many hosts, on two cores, against the sum of as many runs for one host.",
+            "500 hosts in at most 0.6 times the sum",
+            tuple(_of_many(asymgen, folder, (1, 2) if quick else MANY, rounds=1 if quick else 3)),
+        )
+
+
+def _words(form: str, folder: Path) -> list[str]:
+    return ["package", "--format", form, "-o", str(folder), "--version", "1"]
+
+
+def _kept_trees(asymgen: Asymgen, folder: Path) -> dict[str, Path]:
+    for form in ("deb", "rpm"):
+        words = [*_words(form, folder), "--keep-tree", "--snapshot", str(SNAPSHOT)]
+        command(asymgen.program, *words, environment=DATE)()
+    return {path.name.rpartition(".tree")[0].rpartition(".")[2]: path for path in folder.glob("*.tree")}
+
+
+def _bare_deb(tree: Path) -> Figure:
+    argv = ("dpkg-deb", "-Zxz", "--root-owner-group", "--build", str(tree / "tree"), str(tree / "bare.deb"))
+    return command(*argv, environment=DATE)
+
+
+def _bare_rpm(tree: Path) -> Figure:
+    places = {"_topdir": str(tree / "work"), "_rpmdir": str(tree), "asymgen_tree": str(tree / "tree")}
+    defines = [word for name, value in {**RPM_DEFINES, **places}.items() for word in ("--define", f"{name} {value}")]
+    return command("rpmbuild", "-bb", "--quiet", *defines, str(tree / "package.spec"), environment=DATE)
+
+
+def _of_many(asymgen: Asymgen, folder: Path, counts: tuple[int, ...], *, rounds: int) -> Iterator[Row]:
+    single: Samples | None = None
+    for count in counts:
+        output = folder / f"many{count}"
+        output.mkdir()
+        snapshots = [word for path in _snapshots(folder, count) for word in ("--snapshot", str(path))]
+        run = command(asymgen.program, *_words("deb", output), *snapshots, environment=DATE)
+        found = take_turns({"": run}, rounds=rounds if count < 100 else 1, warm=count < 100)[""]
+        shutil.rmtree(output)
+        single = single or found
+        ratio = "1" if count == 1 else ratio_words(Samples(tuple(v / (count * single.median) for v in found.values)))
+        first, third = found.quartiles
+        spread = f"{in_words(first, 's')} to {in_words(third, 's')}"
+        yield Row(f"{count} host{'s' * (count > 1)}", in_words(found.median, "s"), spread, ratio)
+
+
+def _snapshots(folder: Path, count: int) -> Iterator[Path]:
+    """Hosts that differ by name and MAC addresses: two packages of one name would be refused."""
+    text = SNAPSHOT.read_text(encoding="utf-8")
+    for number in range(count):
+        document = json.loads(text.replace("02:00:00:00", f"02:00:{number // 256:02x}:{number % 256:02x}"))
+        document["hostname"] = f"host{number}"
+        path = folder / f"host{number}.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        yield path
