@@ -31,7 +31,7 @@ PACKAGED = SCRIPT[Placement.VENDOR]
 
 def capabilities(host: Host) -> Capabilities:
     """What ip(8) can express on ``host``; the dispatcher hears nothing of router advertisements, and before 1.52
-    nothing of renewed leases (docs/decisions/0023)."""
+    nothing of renewed leases (docs/decisions/0021)."""
     version = host.managers.installed.get(MANAGER, "")
     tells = bool(version) and not shell.is_older(version, _TELLS_OF_LEASES)
     return replace(shell.capabilities(host), unheard=(Family.IPV6,) if tells else (Family.IPV4, Family.IPV6))

@@ -2,7 +2,7 @@
 
 It keeps answers ahead of rules that others add later, and tells the backends' scripts of addresses that moved
 (router advertisements, IPv6 privacy addresses). No backend, but a service that every backend's files may have
-beside them: docs/decisions/0007 and 0023. It knows the rules that are there, whoever set them, so one script does
+beside them: docs/decisions/0007 and 0021. It knows the rules that are there, whoever set them, so one script does
 for all backends of a host.
 """
 
