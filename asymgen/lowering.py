@@ -131,6 +131,11 @@ class _Lowering:
                 f"as of this run: {where} has IPv6 privacy addresses and shares its prefix, so each has rules of its "
                 "own; run this again for later ones, switch them off (IPv6PrivacyExtensions=no), or give --backend sysv"
             )
+        elif self.uplink.dynamic and self.family is Family.IPV6 and not self.can.hears_routers:
+            yield (
+                f"as of this run: {where} may get another prefix by a router's advertisement, which comes without an "
+                "event: it is followed when a script of ours runs next"
+            )
         for network in self.detours.uncaught:
             yield f"as of this run: {where} reaches {network} by its own gateway, as main uses another uplink for it"
         for network in self.detours.hidden:

@@ -509,7 +509,8 @@ class Capabilities:
     iproute2, or a manager with a protocol of its own): rules are ours by their exact text or number.
     ``error_rules``: rules that answer unreachable, blackhole or prohibit. ``ordered``: rules of one
     priority are asked in the order given. ``follows``: what selects by a dynamic address is kept up to
-    date while the host runs; ``follows_temporary``: IPv6 privacy addresses as well."""
+    date while the host runs; ``follows_temporary``: IPv6 privacy addresses as well; ``hears_routers``:
+    and what a router advertises, while the link stays up."""
 
     suppress_prefixlength: bool = True
     suppress_ifgroup: bool = True
@@ -520,6 +521,7 @@ class Capabilities:
     ordered: bool = True
     follows: bool = True
     follows_temporary: bool = True
+    hears_routers: bool = True
 
 
 @dataclass(frozen=True)

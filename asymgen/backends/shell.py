@@ -82,7 +82,9 @@ def capabilities(host: Host) -> Capabilities:
     """
     suppressors = not is_older(host.kernel, (3, 12)) or ".el7" in host.kernel
     protocol = not is_older(host.kernel, (4, 17)) and not _iproute2_lacks_protocol(host.iproute2)
-    return Capabilities(suppress_prefixlength=suppressors, suppress_ifgroup=suppressors, rule_protocol=protocol)
+    return Capabilities(
+        suppress_prefixlength=suppressors, suppress_ifgroup=suppressors, rule_protocol=protocol, hears_routers=False
+    )
 
 
 def refuse_names(state: KernelState) -> None:

@@ -89,7 +89,7 @@ def test_a_life_with_udev(server: VirtualMachine, tmp_path: Path) -> None:
     server.put_card(0)
     wait_until_there(life)
     life.prove("card pulled and back (allow-hotplug)", part="vm")
-    assert own_rules(server) == rules
+    wait_for(lambda: own_rules(server) == rules, "other rules than before")
 
     server.run("sh", "-c", WIREGUARD)
     server.run("wg-quick", "up", "wg0")

@@ -473,3 +473,22 @@ def test_an_uplink_of_the_other_family_is_an_ordinary_interface_in_this_one(can:
     assert way(routing, "198.51.100.10", "10.8.1.1") == "eth2 via 192.168.7.1"
     assert way(routing, "192.0.2.10", "192.0.2.135") == "eth2 directly", "nested in eth0's own subnet"
     assert way(routing, "2001:db8:2::10", "2600:4545::45") == "eth2 via fe80::2"
+
+
+@pytest.mark.parametrize(
+    "flags, hears, said", [(" dynamic", False, True), (" dynamic", True, False), ("", False, False)]
+)
+def test_a_prefix_that_a_router_may_change_is_said(flags: str, hears: bool, said: bool) -> None:  # noqa: FBT001
+    """By the backends that hear no advertisement; of IPv6 alone."""
+    host = make_host(
+        {
+            "eth0": ["192.0.2.10/24", "2001:db8:1::10/64"],
+            "eth1": [f"198.51.100.10/24{flags}", f"2001:db8:2::10/64{flags}"],
+        },
+        [
+            "default via 192.0.2.1 dev eth0", "default via 198.51.100.1 dev eth1 metric 200",
+            "default via fe80::1 dev eth0 metric 1024", "default via fe80::2 dev eth1 metric 2048",
+        ],
+    )  # fmt: skip
+    notes = [note for note in lower_for(host, Capabilities(hears_routers=hears)).notes if "advertisement" in note]
+    assert [note.split("eth1 ")[1].split()[0] for note in notes] == (["(IPv6)"] if said else [])
