@@ -17,8 +17,8 @@ PARTS = {
     "events": """\
 ## Everyday life
 
-An address by DHCP, or IPv6's duplicate detection, takes its own second or two, a router up to three before it advertises
-again. trixie's dhcpcd takes longer: it probes each address for five seconds (RFC 5227) before it uses it, one
+An address by DHCP, or IPv6's duplicate detection, takes its own second or two; a router advertises again after up to
+three. trixie's dhcpcd takes longer: it probes each address for five seconds (RFC 5227) before it uses it, one
 interface after the other; the same machine without asymgen had its addresses 6.7 s after the carrier came back, and
 13.2 s after it was started (measured). sid, which changes every day, is reported and never gates. *one subnet*: both
 interfaces at one switch, which drops what has the other port's address, ARP included. */32 and /128*: no subnet, a
