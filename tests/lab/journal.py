@@ -11,7 +11,7 @@ import platform
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -70,8 +70,8 @@ def _section(page: str, text: str) -> str:
 
 def _table(entries: Sequence[Entry]) -> list[str]:
     """An event per column, a machine per line."""
-    events = _in_order(entries)
-    found = {(entry.machine, entry.event): entry for entry in entries}
+    found = {(entry.machine, entry.event): entry for entry in entries}  # of one that ran again, the later
+    events = _in_order(found.values())
     lines = ["| system | backend | addresses | " + " | ".join(events) + " |", "|---" * (3 + len(events)) + "|"]
     for machine in sorted({entry.machine for entry in entries}):
         cells = [_cell(found.get((machine, event))) for event in events]
@@ -79,7 +79,7 @@ def _table(entries: Sequence[Entry]) -> list[str]:
     return lines
 
 
-def _in_order(entries: Sequence[Entry]) -> list[str]:
+def _in_order(entries: Iterable[Entry]) -> list[str]:
     """Events as they came; the machines ran side by side, and not each has each."""
     places: dict[str, int] = defaultdict(int)
     seen: dict[tuple[str, str, str], int] = defaultdict(int)

@@ -10,20 +10,19 @@ packets with a foreign source (BCP 38). After each event every address of the ma
 from a client behind both providers; containers reach the machine's addresses and back; what the machine sends without
 a source leaves as before; no packet took the wrong way; no rule is there twice. A figure is the time from the
 event's end until all addresses answered a ping again. **lost** means that nothing tells this backend of the event;
-a restart of what it wrote puts it right, and the proof was asked after that. An empty cell: the
-system has no such event. RPM distributions cannot be booted by this lab: their scripts are the same text, run on
-these systems."""
+a restart of what it wrote puts it right, and the proof was asked after that. An empty cell: the system has no such
+event. RPM distributions cannot be booted by this lab: their scripts are the same text, run on these systems."""
 
 PARTS = {
     "events": """\
 ## Everyday life
 
-An address by DHCP, or IPv6's duplicate detection, takes its own second or two. trixie's dhcpcd takes longer: it probes
-each address for five seconds (RFC 5227) before it uses it, one interface after the other; the same machine without
-asymgen had its addresses 6.7 s after the carrier came back, and 13.2 s after it was started (measured). sid, which
-changes every day, is reported and never gates. *one subnet*: both interfaces at one
-switch, which drops what has the other port's address, ARP included. */32 and /128*: no subnet, a gateway that is on the
-link all the same, as hosters do.""",
+An address by DHCP, or IPv6's duplicate detection, takes its own second or two; a router advertises again after up to
+three. trixie's dhcpcd takes longer: it probes each address for five seconds (RFC 5227) before it uses it, one
+interface after the other; the same machine without asymgen had its addresses 6.7 s after the carrier came back, and
+13.2 s after it was started (measured). sid, which changes every day, is reported and never gates. *one subnet*: both
+interfaces at one switch, which drops what has the other port's address, ARP included. */32 and /128*: no subnet, a
+gateway that is on the link all the same, as hosters do.""",
     "moves": """\
 ## Addresses that move
 

@@ -89,7 +89,7 @@ def test_a_life_with_udev(server: VirtualMachine, tmp_path: Path) -> None:
     server.put_card(0)
     wait_until_there(life)
     life.prove("card pulled and back (allow-hotplug)", part="vm")
-    assert own_rules(server) == rules
+    wait_for(lambda: own_rules(server) == rules, "other rules than before")
 
     server.run("sh", "-c", WIREGUARD)
     server.run("wg-quick", "up", "wg0")
@@ -109,11 +109,14 @@ def test_a_life_with_udev(server: VirtualMachine, tmp_path: Path) -> None:
 
 
 def wait_until_there(life: Life) -> None:
-    """All addresses, and the default route."""
+    """All addresses, and the default routes of main and of the VRF."""
     host = life.server.host
 
     def are_there() -> bool:
         shown = host.ip("-o", "addr", "show", "scope", "global")
-        return all(f" {address}/" in shown for address in life.addresses) and "default" in host.ip("route")
+        defaults = [host.ip("route", "show", "table", table, check=False) for table in ("main", "100")]
+        return all(f" {address}/" in shown for address in life.addresses) and all(
+            "default" in each for each in defaults
+        )
 
     wait_for(are_there, "no addresses", seconds=180)
