@@ -39,7 +39,7 @@ class Life:
     def prove_after(self, event: str, heard: frozenset[str], *, part: str = "events") -> None:
         """The proof, after a restart of what was written where the backend does not hear of ``event``."""
         if self.row.backend not in heard:
-            run_again(self.server, self.row)
+            run_again(self.server)
         self.prove(event, outcome="kept" if self.row.backend in heard else "lost", part=part)
 
     def is_dead(self) -> bool:

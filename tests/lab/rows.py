@@ -132,21 +132,12 @@ def write(server: Machine, row: Boot, folder: Path) -> None:
 def activate(server: Machine, row: Boot, folder: Path) -> None:
     """The commands that ``detect --write`` names as next, typed on the machine."""
     host = read_host(str(folder / "machine.json"), None)
-    for command in (*BACKENDS[row.backend].activation(host), *(watcher.restart(host) if row.ahead else ())):
+    is_watched = (server.root / watcher.MARK.relative_to("/")).exists()
+    for command in (*BACKENDS[row.backend].activation(host), *(watcher.restart(host) if is_watched else ())):
         server.run(*command.argv)
 
 
-def run_again(server: Machine, row: Boot) -> None:
-    """What an administrator types after an event that the backend does not hear."""
-    if row.backend != "sysv":
-        server.run(*_AGAIN[row.backend])
-    elif server.system.is_systemd:
-        server.run("systemctl", "restart", "asymgen")
-    else:
-        server.run("/etc/init.d/asymgen", "restart")
-
-
-_AGAIN = {
-    "ifupdown": ("/etc/network/if-up.d/asymgen", "start"),
-    "networkmanager": ("/etc/NetworkManager/dispatcher.d/50-asymgen", "start"),
-}
+def run_again(server: Machine) -> None:
+    """What ``detect`` says to do after an event that the sysv backend does not hear."""
+    by_unit, by_script = ("systemctl", "restart", "asymgen"), ("/etc/init.d/asymgen", "restart")
+    server.run(*(by_unit if server.system.is_systemd else by_script))

@@ -79,7 +79,7 @@ def _moves(life: Life) -> None:
         first = addresses[: len(addresses) // 2]
         life.addresses = (*first, *move.second)
         life.ways = {move.second[0]: move.router} if move.router else {}
-        life.prove_after(move.name, move.recovers, part="moves")
+        life.prove(move.name, part="moves")
         there = own_rules(server)
         assert len(set(there)) == len(there), f"twice after {move.name}: {there}"
     life.addresses, life.ways = addresses, {}
