@@ -148,6 +148,11 @@ def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in ba
     return ()
 
 
+def follower(placement: Placement) -> str:
+    """The script with the plan."""
+    return _SCRIPT[placement]
+
+
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend
     """ip(8) alone: the script is plain sh."""
     return ("iproute2",) if format == "deb" else ("iproute",)

@@ -63,7 +63,8 @@ def _reasons(state: KernelState) -> Iterator[str]:
     if state.watched:
         yield f"keeps answers ahead of tunnels: {state.watch}"
     if state.followed:
-        yield f"follows addresses that move without an event: of {', '.join(state.followed)}"
+        interfaces = dict.fromkeys(each.interface for each in state.followed)
+        yield f"follows addresses that move without an event: of {', '.join(interfaces)}"
 
 
 def activation(host: Host, state: KernelState) -> tuple[Command, ...]:
