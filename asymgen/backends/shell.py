@@ -51,6 +51,12 @@ class Settings:
     sysctls: tuple[str, ...]
 
 
+ROUTING = {Placement.ADMIN: "/usr/local/lib/asymgen/routing", Placement.VENDOR: "/usr/libexec/asymgen/routing"}
+"""The script that the service of sysv.py runs."""
+
+SERVICE = {Placement.ADMIN: "asymgen.service", Placement.VENDOR: "asymgen-config.service"}
+"""That service."""
+
 WATCHER = {
     Placement.ADMIN: "/usr/local/lib/asymgen/asymgen-watch",
     Placement.VENDOR: "/usr/libexec/asymgen/asymgen-watch",

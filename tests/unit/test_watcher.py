@@ -34,6 +34,7 @@ from tests.states import HOST, TWO_SUBNETS, kernel_state, moving, watched
 
 SCRIPT = PurePosixPath("/usr/local/lib/asymgen/asymgen-watch")
 UNIT = PurePosixPath("/etc/systemd/system/asymgen-watch.service")
+WANTED = PurePosixPath("/etc/systemd/system/multi-user.target.d/50-asymgen-watch.conf")
 WG = make_link("wg0", "10.10.0.2/32", kind="wireguard")
 TUN = make_link("tun0", "10.10.0.2/32", kind="tun")
 
@@ -201,6 +202,23 @@ def test_watcher_calls_a_script_that_the_backend_writes(backend: str, placement:
     assert script.mode == 0o755
 
 
+@pytest.mark.parametrize("placement", list(Placement))
+def test_a_stopped_service_stays_stopped(placement: Placement) -> None:
+    """sysv's service says what shall be there: its watcher goes and comes with it. Nobody stops a dispatcher."""
+    units = {}
+    for backend in ("sysv", "networkmanager"):
+        found = detect(advertised("dynamic"), Choices(backends={"": backend}), Kept(), placement=placement)
+        units[backend] = {file.path.name: file.text for file in found.files if file.path.suffix == ".service"}
+    service, watch = (
+        ("asymgen.service", "asymgen-watch.service")
+        if placement is Placement.ADMIN
+        else ("asymgen-config.service", "asymgen-config-watch.service")
+    )
+    assert f"\nPartOf={service}\nAfter={service}\n" in units["sysv"][watch]
+    assert f"\nWants=network-online.target {watch}\n" in units["sysv"][service]
+    assert "PartOf" not in units["networkmanager"][watch]
+
+
 # --- where the jump stands ---
 
 
@@ -247,7 +265,9 @@ def test_a_rule_that_leads_backwards_cannot_be_repeated() -> None:
 def test_unit_where_systemd_may_be(init: str, *, has_unit: bool) -> None:
     made = replace(HOST, managers=Managers(init=init))
     files = {file.path: file for file in watcher.render(watched(kernel_state(TWO_SUBNETS)), made, Placement.ADMIN)}
-    assert set(files) == ({SCRIPT, UNIT} if has_unit else {SCRIPT})
+    assert set(files) == ({SCRIPT, UNIT, WANTED} if has_unit else {SCRIPT})
+    if has_unit:  # an image that is written with --root starts it, too
+        assert files[WANTED].text.endswith("[Unit]\nWants=asymgen-watch.service\n")
     assert files[SCRIPT].mode == 0o755
     assert files[SCRIPT].why == "keeps answers ahead of tunnels: --ahead says so"
     assert "# Here because it\n#   keeps answers ahead of tunnels: --ahead says so\n" in files[SCRIPT].text
