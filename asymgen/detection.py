@@ -71,7 +71,9 @@ def detect(host: Host, choices: Choices, kept: Kept, *, placement: Placement = P
         lasting = (render_plan(plan),) if kept.numbers or kept.gateways else ()
         return Detection(host, plan, KernelState((), (), ()), (), (), (), lasting, plan.notes)
     uses = _choose_backends(host, plan, choices.backends)
-    states = {use.name: _state_for(plan, _capabilities(host, use, uses), use, uses=uses) for use in uses}
+    states = {
+        use.name: _state_for(plan, _capabilities(host, use, uses), use, uses=uses, placement=placement) for use in uses
+    }
     state = _joined(plan, states.values())
     rendered = [file for name, part in states.items() for file in BACKENDS[name].render(part, host, placement)]
     # Each backend renders the shared files for its own part; the host's hold all parts.
@@ -113,7 +115,9 @@ def _choose_backends(host: Host, plan: Plan, asked: Mapping[str, str]) -> tuple[
     )
 
 
-def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses: Iterable[BackendUse]) -> KernelState:
+def _state_for(
+    plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses: Iterable[BackendUse], placement: Placement
+) -> KernelState:
     """The part of the lowered plan that ``use`` writes."""
     whole = lower(plan, capabilities)
     elsewhere = {interface for other in uses if other is not use for interface in other.interfaces}
@@ -127,7 +131,7 @@ def _state_for(plan: Plan, capabilities: Capabilities, use: BackendUse, *, uses:
         whole.watched,
         whole.watch_routes,
     )
-    return replace(part, followed=shell.followed(part, capabilities))
+    return replace(part, followed=shell.followed(part, capabilities, BACKENDS[use.name].follower(placement)))
 
 
 def _siblings(whole: KernelState, elsewhere: Container[str]) -> tuple[Sibling, ...]:
@@ -148,7 +152,7 @@ def _joined(plan: Plan, parts: Iterable[KernelState]) -> KernelState:
         tuple(setting for part in parts for setting in part.sysctls),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         watch=parts[0].watch, watched=parts[0].watched, watch_routes=parts[0].watch_routes,
-        followed=tuple(dict.fromkeys(name for part in parts for name in part.followed)),
+        followed=tuple(dict.fromkeys(each for part in parts for each in part.followed)),
     )  # fmt: skip
 
 

@@ -575,6 +575,14 @@ class Watched:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """An interface whose addresses move without an event, and the script that asymgen-watch tells of it."""
+
+    interface: str
+    script: str
+
+
+@dataclass(frozen=True)
 class KernelState:
     """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
     backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
@@ -590,7 +598,7 @@ class KernelState:
     watch: str = ""
     watched: tuple[Watched, ...] = ()
     watch_routes: bool = False
-    followed: tuple[str, ...] = ()
+    followed: tuple[Followed, ...] = ()
 
     @property
     def needs_watcher(self) -> bool:

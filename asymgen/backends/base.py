@@ -47,5 +47,9 @@ class Backend(Service, Protocol):
     def activation(self, host: Host) -> tuple[Command, ...]:
         """Commands that make the written files take effect now and at every boot."""
 
+    def follower(self, placement: Placement) -> str:
+        """The script that follows an interface's addresses when it is called with ``follow INTERFACE``: asymgen-watch
+        does so for what ``Capabilities.unheard`` names."""
+
     def depends(self, state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002 - the packages' own word
         """Names of the packages that the files need, for ``deb`` or ``rpm``."""

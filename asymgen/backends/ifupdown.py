@@ -138,6 +138,11 @@ def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in ba
     return ()
 
 
+def follower(placement: Placement) -> str:
+    """The script with the plan."""
+    return _UP if placement is Placement.ADMIN else PACKAGED
+
+
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend
     """ip(8) and whatever provides ifup."""
     return ("iproute2", "ifupdown | ifupdown2 | ifupdown-ng") if format == "deb" else ("iproute", "ifupdown")

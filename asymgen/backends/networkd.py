@@ -183,6 +183,11 @@ def after_removal(host: Host) -> tuple[Command, ...]:
     return _reading(host)
 
 
+def follower(placement: Placement) -> str:
+    """The script with the plan."""
+    return networkd_follow.SCRIPTS[placement]
+
+
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend
     """The daemon; it is in Debian's own systemd package."""
     return ("systemd",) if format == "deb" else ("systemd-networkd",)

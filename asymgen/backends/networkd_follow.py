@@ -13,13 +13,13 @@ from asymgen import templating
 from asymgen.backends import shell
 from asymgen.model import Family, Host, KernelState, Placement, RenderedFile
 
-_SCRIPTS = {Placement.ADMIN: "/usr/local/lib/asymgen/follow-networkd",
-            Placement.VENDOR: "/usr/libexec/asymgen/follow-networkd"}  # fmt: skip
+SCRIPTS = {Placement.ADMIN: "/usr/local/lib/asymgen/follow-networkd",
+           Placement.VENDOR: "/usr/libexec/asymgen/follow-networkd"}  # fmt: skip
 _UNITS = {Placement.ADMIN: "/etc/systemd/system", Placement.VENDOR: "/usr/lib/systemd/system"}
 _RUN = "/run/systemd/network"
 
-SCRIPT = _SCRIPTS[Placement.ADMIN]
-PACKAGED = _SCRIPTS[Placement.VENDOR]
+SCRIPT = SCRIPTS[Placement.ADMIN]
+PACKAGED = SCRIPTS[Placement.VENDOR]
 UNIT = "asymgen-follow.path"
 FORGET = f"rm -f {_RUN}/*.network.d/51-asymgen-ipv[46].conf"
 """What takes away what the script wrote, for sh."""
@@ -32,7 +32,7 @@ def follow_files(
     of their .network files."""
     if not any(shell.moves(state, each.uplink) for each in state.uplinks):
         return ()
-    script, units = _SCRIPTS[placement], _UNITS[placement]
+    script, units = SCRIPTS[placement], _UNITS[placement]
     unit_files = {
         f"{units}/asymgen-follow.path": ("networkd/follow.path.j2", "starts the service when a lease changed"),
         f"{units}/asymgen-follow.service": ("networkd/follow.service.j2", "runs the script"),

@@ -91,6 +91,11 @@ def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in ba
     return ()
 
 
+def follower(placement: Placement) -> str:
+    """The script with the plan."""
+    return SCRIPT[placement]
+
+
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend
     """ip(8) and NetworkManager."""
     return ("iproute2", "network-manager") if format == "deb" else ("iproute", "NetworkManager")

@@ -16,6 +16,7 @@ from asymgen.model import (
     PROTOCOL,
     Capabilities,
     Family,
+    Followed,
     Host,
     InterfaceAddress,
     KernelState,
@@ -53,19 +54,17 @@ class Settings:
     sysctls: tuple[str, ...]
 
 
+ROUTING = {Placement.ADMIN: "/usr/local/lib/asymgen/routing", Placement.VENDOR: "/usr/libexec/asymgen/routing"}
+"""The script that the service of sysv.py runs."""
+
+SERVICE = {Placement.ADMIN: "asymgen.service", Placement.VENDOR: "asymgen-config.service"}
+"""That service."""
+
 WATCHER = {
     Placement.ADMIN: "/usr/local/lib/asymgen/asymgen-watch",
     Placement.VENDOR: "/usr/libexec/asymgen/asymgen-watch",
 }
 """Where the script of watcher.py lies: those of the backends start and stop it."""
-
-FOLLOWERS = {
-    Placement.ADMIN: ("/etc/network/if-up.d/asymgen", "/etc/NetworkManager/dispatcher.d/50-asymgen",
-                      "/usr/local/lib/asymgen/routing", "/usr/local/lib/asymgen/follow-networkd"),
-    Placement.VENDOR: ("/usr/libexec/asymgen/routing-ifupdown", "/usr/lib/NetworkManager/dispatcher.d/50-asymgen",
-                       "/usr/libexec/asymgen/routing", "/usr/libexec/asymgen/follow-networkd"),
-}  # fmt: skip
-"""The scripts with a plan: what asymgen-watch tells of addresses that moved. Each knows its own uplinks."""
 
 
 def _version(text: str) -> tuple[int, ...] | None:
@@ -102,7 +101,7 @@ def refuse_names(state: KernelState) -> None:
     named = {leg for route in state.routes for leg in route.interfaces}
     named |= {name for rule in state.rules for name in (rule.iif, rule.oif) if name is not None}
     named |= {member.interface for member in state.groups} | {each.uplink.interface for each in state.uplinks}
-    named |= {each.interface for each in state.watched} | set(state.followed)
+    named |= {each.interface for each in state.watched} | {each.interface for each in state.followed}
     for name in sorted(named):
         if "#" in name or name[:1] in ("'", '"') or re.search(r"[\s\x00-\x1f\x7f/]", name):
             raise UnsupportedError(
@@ -153,10 +152,11 @@ def moves(state: KernelState, uplink: Uplink) -> bool:
     return (uplink.dynamic or uplink.gateway is None) and len(same) == 1 and bool(uplink.addresses)
 
 
-def followed(state: KernelState, capabilities: Capabilities) -> tuple[str, ...]:
-    """Interfaces of ``state`` whose addresses move without an event that the backend hears."""
+def followed(state: KernelState, capabilities: Capabilities, script: str) -> tuple[Followed, ...]:
+    """Interfaces of ``state`` whose addresses move without an event that the backend hears; ``script`` is the one
+    that has to be told."""
     unheard = (each.uplink for each in state.uplinks if _is_unheard(each, capabilities))
-    return tuple(dict.fromkeys(uplink.interface for uplink in unheard if moves(state, uplink)))
+    return tuple(dict.fromkeys(Followed(uplink.interface, script) for uplink in unheard if moves(state, uplink)))
 
 
 def _is_unheard(state: UplinkState, capabilities: Capabilities) -> bool:
@@ -266,7 +266,6 @@ def watch_script(
         protocol=PROTOCOL,
         rule_protocol=capabilities(host).rule_protocol,
         vendor=placement is Placement.VENDOR,
-        followers=FOLLOWERS[placement],
         **({} if state.watched else {"asks_nothing": True}),
         **values,
     )

@@ -19,7 +19,7 @@ _UNIT = {
     Placement.ADMIN: "/etc/systemd/system/asymgen.service",
     Placement.VENDOR: "/usr/lib/systemd/system/asymgen-config.service",
 }
-_SCRIPT = {Placement.ADMIN: "/usr/local/lib/asymgen/routing", Placement.VENDOR: "/usr/libexec/asymgen/routing"}
+_SCRIPT = shell.ROUTING
 # A file where systemctl enable would make a link: it comes with --root, and goes with the other files.
 _WANTED = "/etc/systemd/system/multi-user.target.d/50-asymgen.conf"
 _INITS_WITHOUT_RUNLEVELS = ("openrc", "runit", "busybox")
@@ -58,7 +58,7 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
     return (
         _init_script(state, host, placement),
         _routing_script(state, host, placement),
-        _unit(host, placement),
+        _unit(state, host, placement),
         *_wanted(host, placement),
         *shared_files.networkd_tolerance(host, placement),
         *shared_files.render(state, host, placement),
@@ -90,9 +90,13 @@ def _routing_script(state: KernelState, host: Host, placement: Placement) -> Ren
     return RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=role)
 
 
-def _unit(host: Host, placement: Placement) -> RenderedFile:
+def _unit(state: KernelState, host: Host, placement: Placement) -> RenderedFile:
     text = templating.render(
-        "sysv/asymgen.service.j2", host=host, script=_SCRIPT[placement], vendor=placement is Placement.VENDOR
+        "sysv/asymgen.service.j2",
+        host=host,
+        script=_SCRIPT[placement],
+        vendor=placement is Placement.VENDOR,
+        watched=bool(state.followed),
     )
     why = "the same service for systemd, which dropped SysV scripts in 260"
     return RenderedFile(path=PurePosixPath(_UNIT[placement]), text=text, mode=0o644, why=why)
@@ -146,6 +150,11 @@ def _runlevels(host: Host, *, enable: bool) -> tuple[str, ...]:
 def after_removal(host: Host) -> tuple[Command, ...]:  # noqa: ARG001 - as in base.Backend
     """Nothing reads the files but the commands of ``deactivation``."""
     return ()
+
+
+def follower(placement: Placement) -> str:
+    """The script with the plan."""
+    return _SCRIPT[placement]
 
 
 def depends(state: KernelState, format: str) -> tuple[str, ...]:  # noqa: A002, ARG001 - as in base.Backend

@@ -24,6 +24,9 @@ _UNIT = {
     Placement.VENDOR: "/usr/lib/systemd/system/asymgen-config-watch.service",
 }
 
+# A file where systemctl enable would make a link: an image that is written with --root has it too.
+_WANTED = "/etc/systemd/system/multi-user.target.d/50-asymgen-watch.conf"
+
 MARK = PurePosixPath(SCRIPT[Placement.ADMIN])
 
 
@@ -31,20 +34,33 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
     """The script, and a unit unless the host is known to run another init; nothing where it has nothing to do."""
     if not state.needs_watcher:
         return ()
-    path, unit = SCRIPT[placement], _UNIT[placement]
-    has_unit = host.managers.init in ("systemd", "")
+    path = SCRIPT[placement]
     text = shell.watch_script(
-        state, host, path=path, files=(path, unit) if has_unit else (path,), placement=placement,
+        state, host, path=path, files=(path, *_unit_paths(host, placement)), placement=placement,
         reasons=tuple(_reasons(state)), objects=_objects(state, host), watches_rules=_watches_rules(state, host),
     )  # fmt: skip
     why = "; ".join(_reasons(state))
     files = [RenderedFile(path=PurePosixPath(path), text=text, mode=0o755, why=why)]
-    if has_unit:
-        service = templating.render(
-            "watch/asymgen-watch.service.j2", host=host, script=path, vendor=placement is Placement.VENDOR
+    templates = ("watch/asymgen-watch.service.j2", "watch/wanted.conf.j2")
+    for unit, template in zip(_unit_paths(host, placement), templates):
+        text = templating.render(
+            template, host=host, script=path, vendor=placement is Placement.VENDOR, part_of=_part_of(state, placement)
         )
-        files.append(RenderedFile(path=PurePosixPath(unit), text=service, mode=0o644, why="starts asymgen-watch"))
+        files.append(RenderedFile(path=PurePosixPath(unit), text=text, mode=0o644, why="starts asymgen-watch"))
     return tuple(files)
+
+
+def _unit_paths(host: Host, placement: Placement) -> tuple[str, ...]:
+    """The unit, and what starts it at boot; a package enables its own as its distribution does."""
+    if host.managers.init not in ("systemd", ""):
+        return ()
+    return (_UNIT[placement], *(() if placement is Placement.VENDOR else (_WANTED,)))
+
+
+def _part_of(state: KernelState, placement: Placement) -> str:
+    """The service whose script it calls: once that is stopped, an address must not bring its rules back."""
+    scripts = {each.script for each in state.followed}
+    return shell.SERVICE[placement] if scripts == {shell.ROUTING[placement]} else ""
 
 
 def _watches_rules(state: KernelState, host: Host) -> bool:
@@ -63,7 +79,8 @@ def _reasons(state: KernelState) -> Iterator[str]:
     if state.watched:
         yield f"keeps answers ahead of tunnels: {state.watch}"
     if state.followed:
-        yield f"follows addresses that move without an event: of {', '.join(state.followed)}"
+        interfaces = dict.fromkeys(each.interface for each in state.followed)
+        yield f"follows addresses that move without an event: of {', '.join(interfaces)}"
 
 
 def activation(host: Host, state: KernelState) -> tuple[Command, ...]:

@@ -44,6 +44,7 @@ WITHOUT: dict[str, str] = {
     "each.priorities.last": "a number",
     "each.table": "a number",
     'guard.macs | join(" | ")': "contents.guard_of() lets hexadecimal digits and colons through, nothing else",
+    "part_of": "one of two constant names of shell.py",
     "objects": "words of watcher.py for ip monitor",
     "question.family": "a number of model.Family",
     "unit": "the name of one of our own units",

@@ -106,7 +106,7 @@ def world(folder: Path, *, shared: bool = False) -> Iterator[World]:
 def watched(made: World, backend: str) -> Iterator[Watcher]:
     """asymgen-watch, which the script starts where no systemd does; it finds the script where the test wrote it."""
     with watcher(made.host, made.root, made.folder) as watch:
-        watch.settings["ASYMGEN_SCRIPTS"] = str(made.root / SCRIPTS[backend])
+        watch.settings["ASYMGEN_SCRIPT"] = str(made.root / SCRIPTS[backend])
         yield watch
 
 

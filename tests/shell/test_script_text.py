@@ -11,12 +11,18 @@ import pytest
 
 from asymgen.backends import BACKENDS
 from asymgen.commands_text import commands_script
-from asymgen.model import KernelState, ManagedInterface, Managers, Placement, RenderedFile
+from asymgen.model import Followed, KernelState, ManagedInterface, Managers, Placement, RenderedFile
 from tests.shell.lab import OLD_HOST, SHELLS
 from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, kernel_state, moving, renamed, watched, with_extras
 
 SHELL_BACKENDS = ("ifupdown", "networkmanager", "sysv")
 HOSTILE = renamed(TWO_SUBNETS, eth0="a;reboot", eth1="x'y\"$(id)`id`")
+
+
+def _followed(*interfaces: str) -> tuple[Followed, ...]:
+    return tuple(Followed(name, "/usr/local/lib/asymgen/routing") for name in interfaces)
+
+
 STATES = {
     "two-subnets": kernel_state(TWO_SUBNETS, mtu=1400),
     "one-subnet": kernel_state(ONE_SUBNET),
@@ -25,8 +31,8 @@ STATES = {
     "moving": moving(kernel_state(TWO_SUBNETS)),
     "watched": watched(with_extras(kernel_state(TWO_SUBNETS))),
     "watched-hostile": watched(kernel_state(HOSTILE)),
-    "followed": replace(moving(kernel_state(TWO_SUBNETS)), followed=("eth0", "eth1")),
-    "both": replace(watched(moving(kernel_state(HOSTILE))), followed=("a;reboot", "x'y\"$(id)`id`")),
+    "followed": replace(moving(kernel_state(TWO_SUBNETS)), followed=_followed("eth0", "eth1")),
+    "both": replace(watched(moving(kernel_state(HOSTILE))), followed=_followed("a;reboot", "x'y\"$(id)`id`")),
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from asymgen.foreign import LOWEST_JUMP, find_tunnel
-from asymgen.model import Family, Host, KernelState
+from asymgen.model import Family, Followed, Host, KernelState
 from tests.live_state import live_host
 from tests.shell.lab import OLD_HOST, SHELLS, Lab, lab
 from tests.states import HOST, TWO_SUBNETS, Wire, kernel_state, moving, renamed, watched
@@ -439,7 +439,7 @@ def test_silence_about_what_was_said_already(host: tuple[Lab, Watcher]) -> None:
 
 # --- addresses that no event tells of ---
 
-MOVING = replace(moving(kernel_state(TWO_SUBNETS)), followed=("eth1",))
+MOVING = replace(moving(kernel_state(TWO_SUBNETS)), followed=(Followed("eth1", "/nowhere"),))
 COUNTER = """#!/bin/sh
 echo "$*" >>{calls}
 {more}
@@ -456,7 +456,7 @@ def following(
         calls.touch()
         script.write_text(COUNTER.format(calls=calls, more=more))
         script.chmod(0o755)
-        watch.settings["ASYMGEN_SCRIPTS"] = str(script)
+        watch.settings["ASYMGEN_SCRIPT"] = str(script)
         yield made, watch, calls
 
 
@@ -499,7 +499,9 @@ def test_addresses_of_what_is_followed_and_no_others(tmp_path: Path, shell: tupl
 def test_names_of_followed_interfaces_are_words(tmp_path: Path) -> None:
     name = "x'y\"$(id);"
     wires = renamed(TWO_SUBNETS, eth0="eth1", eth1=name)
-    with following(tmp_path, replace(moving(kernel_state(wires)), followed=(name,)), wires=wires) as (
+    with following(
+        tmp_path, replace(moving(kernel_state(wires)), followed=(Followed(name, "/nowhere"),)), wires=wires
+    ) as (
         made,
         watch,
         calls,

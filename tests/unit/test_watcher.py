@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from asymgen.backends import BACKENDS, shell, watcher
+from asymgen.backends import BACKENDS, watcher
 from asymgen.detection import detect
 from asymgen.foreign import LOWEST_JUMP
 from asymgen.lowering import lower
 from asymgen.model import (
     Choices,
     Family,
+    Followed,
     Host,
     Kept,
     Link,
@@ -33,6 +34,7 @@ from tests.states import HOST, TWO_SUBNETS, kernel_state, moving, watched
 
 SCRIPT = PurePosixPath("/usr/local/lib/asymgen/asymgen-watch")
 UNIT = PurePosixPath("/etc/systemd/system/asymgen-watch.service")
+WANTED = PurePosixPath("/etc/systemd/system/multi-user.target.d/50-asymgen-watch.conf")
 WG = make_link("wg0", "10.10.0.2/32", kind="wireguard")
 TUN = make_link("tun0", "10.10.0.2/32", kind="tun")
 
@@ -144,8 +146,13 @@ def followed_by(backend: str, made: Host, **choices: Any) -> tuple[str, ...]:
     found = detect(made, Choices(backends={"": backend}, network_files=FILES, **choices), Kept())
     scripts = [file for file in found.files if file.path == SCRIPT]
     assert bool(scripts) is found.state.needs_watcher
-    assert all(f"followed {name}\n" in file.text for file in scripts for name in found.state.followed)
-    return found.state.followed
+    assert all(
+        f"followed {one.interface} {one.script}\n" in file.text for file in scripts for one in found.state.followed
+    )
+    assert {one.script for one in found.state.followed} <= {
+        str(file.path) for file in found.files if file.mode == 0o755
+    }
+    return tuple(one.interface for one in found.state.followed)
 
 
 @pytest.mark.parametrize("backend", ["ifupdown", "networkmanager", "sysv"])
@@ -176,7 +183,7 @@ def test_two_backends_have_one_watcher_for_their_interfaces() -> None:
     made = advertised("dynamic")
     choices = Choices(backends={"eth1": "networkmanager", "": "sysv"})
     found = detect(made, choices, Kept())
-    assert found.state.followed == ("eth1",)
+    assert found.state.followed == (Followed("eth1", "/etc/NetworkManager/dispatcher.d/50-asymgen"),)
     [script] = [file for file in found.files if file.path == SCRIPT]
     assert script.why == "follows addresses that move without an event: of eth1"
     assert '"$IP" monitor address route 2' in script.text
@@ -186,17 +193,30 @@ def test_two_backends_have_one_watcher_for_their_interfaces() -> None:
 
 
 @pytest.mark.parametrize("placement", list(Placement))
-def test_watcher_calls_the_scripts_that_the_backends_write(placement: Placement) -> None:
-    files = {name: ManagedInterface("networkd", name) for name in ("eth0.network", "eth1.network")}
-    managers = Managers("systemd", interfaces={name[:4]: managed for name, managed in files.items()})
-    made = replace(HOST, managers=managers)
-    written = {
-        str(file.path)
-        for backend in BACKENDS.values()
-        for file in backend.render(moving(kernel_state(TWO_SUBNETS)), made, placement)
-    }
-    assert set(shell.FOLLOWERS[placement]) <= written
-    assert len(shell.FOLLOWERS[placement]) == len(BACKENDS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_watcher_calls_a_script_that_the_backend_writes(backend: str, placement: Placement) -> None:
+    files = {name: ManagedInterface("networkd", f"{name}.network") for name in ("eth0", "eth1")}
+    made = replace(HOST, managers=Managers("systemd", interfaces=files))
+    written = BACKENDS[backend].render(moving(kernel_state(TWO_SUBNETS)), made, placement)
+    [script] = [file for file in written if str(file.path) == BACKENDS[backend].follower(placement)]
+    assert script.mode == 0o755
+
+
+@pytest.mark.parametrize("placement", list(Placement))
+def test_a_stopped_service_stays_stopped(placement: Placement) -> None:
+    """sysv's service says what shall be there: its watcher goes and comes with it. Nobody stops a dispatcher."""
+    units = {}
+    for backend in ("sysv", "networkmanager"):
+        found = detect(advertised("dynamic"), Choices(backends={"": backend}), Kept(), placement=placement)
+        units[backend] = {file.path.name: file.text for file in found.files if file.path.suffix == ".service"}
+    service, watch = (
+        ("asymgen.service", "asymgen-watch.service")
+        if placement is Placement.ADMIN
+        else ("asymgen-config.service", "asymgen-config-watch.service")
+    )
+    assert f"\nPartOf={service}\nAfter={service}\n" in units["sysv"][watch]
+    assert f"\nWants=network-online.target {watch}\n" in units["sysv"][service]
+    assert "PartOf" not in units["networkmanager"][watch]
 
 
 # --- where the jump stands ---
@@ -245,7 +265,9 @@ def test_a_rule_that_leads_backwards_cannot_be_repeated() -> None:
 def test_unit_where_systemd_may_be(init: str, *, has_unit: bool) -> None:
     made = replace(HOST, managers=Managers(init=init))
     files = {file.path: file for file in watcher.render(watched(kernel_state(TWO_SUBNETS)), made, Placement.ADMIN)}
-    assert set(files) == ({SCRIPT, UNIT} if has_unit else {SCRIPT})
+    assert set(files) == ({SCRIPT, UNIT, WANTED} if has_unit else {SCRIPT})
+    if has_unit:  # an image that is written with --root starts it, too
+        assert files[WANTED].text.endswith("[Unit]\nWants=asymgen-watch.service\n")
     assert files[SCRIPT].mode == 0o755
     assert files[SCRIPT].why == "keeps answers ahead of tunnels: --ahead says so"
     assert "# Here because it\n#   keeps answers ahead of tunnels: --ahead says so\n" in files[SCRIPT].text
