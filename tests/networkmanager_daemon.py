@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.namespaces import Namespace
@@ -105,7 +105,8 @@ class NetworkManager:
         if self.bus is not None:
             for process in _in_mount_namespace_of(self.bus.pid):
                 if process != self.bus.pid:
-                    os.kill(process, 15)
+                    with suppress(ProcessLookupError):  # it may have ended by itself meanwhile
+                        os.kill(process, 15)
             self.bus.terminate()
             self.bus.wait(10)
 
