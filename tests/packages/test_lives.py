@@ -26,6 +26,7 @@ EVERY_ROW = (
     Boot("bookworm", "networkd", "systemd-networkd"),
     Boot("bookworm", "networkd", "systemd-networkd", DHCP, in_ci=False),
     Boot("bookworm", "NetworkManager", "networkmanager", in_ci=False),
+    Boot("bookworm", "NetworkManager", "networkmanager", DHCP, in_ci=False),
     Boot("bookworm", "ifupdown", "sysv", in_ci=False),
     Boot("bookworm-sysvinit", "ifupdown", "sysv", in_ci=False),
     Boot("trixie", "ifupdown", "ifupdown", DHCP, in_ci=False),
@@ -40,6 +41,7 @@ EVERY_ROW_OF_THREE = (
 )
 ROWS = chosen(EVERY_ROW)
 STATIC = tuple(row for row in ROWS if row.addressing is not DHCP)
+FOLLOWERS = {"systemd-networkd": "asymgen-follow.path", "networkmanager": "asymgen-follow-nm.path"}
 NAMES = "/etc/iproute2/rt_tables.d/asymgen-config.conf"
 MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
 
@@ -78,6 +80,12 @@ def complaints(server: Machine) -> list[str]:
     return [line for line in lines if "asymgen.conf" in line and not any(word in line for word in said)]
 
 
+def is_following(server: Machine, row: Boot) -> bool:
+    """Whether leases are followed: by the hooks of the backend, or by a path unit that waits."""
+    unit = FOLLOWERS.get(row.backend, "")
+    return unit == "" or server.run("systemctl", "is-active", unit, check=False).stdout == "active\n"
+
+
 def test_a_life_of_a_package(server: Machine, row: Boot, tmp_path: Path) -> None:
     life, addresses = Life(server, row), configuration(row).addresses
     snapshot = snapshot_of(server, tmp_path / "machine.json")
@@ -93,6 +101,7 @@ def test_a_life_of_a_package(server: Machine, row: Boot, tmp_path: Path) -> None
     said = install(server, first)
     life.prove("installed", part="packages")
     assert started(server) == managers
+    assert is_following(server, row) or row.addressing is not DHCP
     assert server.run("/usr/libexec/asymgen/check").stdout == ""
     assert complaints(server) == []
     rules = own_rules(server)
@@ -101,6 +110,7 @@ def test_a_life_of_a_package(server: Machine, row: Boot, tmp_path: Path) -> None
     wait_for_addresses(server, addresses)
     life.prove("reboot", part="packages")
     assert own_rules(server) == rules
+    assert is_following(server, row) or row.addressing is not DHCP
 
     names = server.root / NAMES.removeprefix("/")
     names.write_text(names.read_text() + "77 by_hand\n")
