@@ -41,7 +41,7 @@ EVERY_ROW_OF_THREE = (
 )
 ROWS = chosen(EVERY_ROW)
 STATIC = tuple(row for row in ROWS if row.addressing is not DHCP)
-FOLLOWERS = {"systemd-networkd": "asymgen-follow.path", "networkmanager": "asymgen-follow-nm.path"}
+FOLLOWERS = {"systemd-networkd": "asymgen-follow.path", "networkmanager": "asymgen-config-watch.service"}
 NAMES = "/etc/iproute2/rt_tables.d/asymgen-config.conf"
 MANAGERS = "systemd-networkd.service NetworkManager.service networking.service"
 
@@ -81,7 +81,7 @@ def complaints(server: Machine) -> list[str]:
 
 
 def is_following(server: Machine, row: Boot) -> bool:
-    """Whether leases are followed: by the hooks of the backend, or by a path unit that waits."""
+    """Whether leases are followed: by the hooks of the backend, or by a unit that waits."""
     unit = FOLLOWERS.get(row.backend, "")
     return unit == "" or server.run("systemctl", "is-active", unit, check=False).stdout == "active\n"
 
