@@ -178,10 +178,6 @@ class VirtualMachine(Machine):
         self.close()
         self.boot()
 
-    def cut_power(self) -> None:
-        self.close()
-        self.boot()
-
     def close(self) -> None:
         if self._port is not None:
             self._port.close()
