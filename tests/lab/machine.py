@@ -103,14 +103,17 @@ class Machine:
 
     def cut_power(self) -> None:
         """No shutdown at all, then on again."""
+        self.pull_the_plug()
+        self.boot()
+
+    def pull_the_plug(self) -> None:
+        """Off, without a shutdown; ``root`` can be changed then, like the image of a machine."""
         os.kill(self.init, signal.SIGKILL)  # of the init alone: without nspawn it would live on
         self._ended()
-        self.boot()
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            os.kill(self.init, signal.SIGKILL)
-            self._ended()
+            self.pull_the_plug()
         self._stack.close()
         _remove_cgroups(self.name)
 

@@ -34,6 +34,11 @@ machine's own network manager has the address.""",
 The real wg-quick, which adds two rules without a priority: they land before all others, and lead every answer into the
 tunnel. The watcher (`--ahead`) is a unit of systemd, or started by the init script or hook. What has no source goes
 into the tunnel all the while, as wg-quick alone would have it.""",
+    "written": """\
+## Written, then booted
+
+Nothing is activated by hand. *image*: `detect --write --root` into the root file system of a machine that is off. *own
+.deb*: asymgen from its own package writes on the running machine, and is purged before the machine boots again.""",
     "packages": """\
 ## Lives of packages
 

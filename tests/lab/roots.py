@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(os.environ.get("ASYMGEN_LAB_CACHE", "/var/cache/asymgen-lab"))
-_PYTHON = ("python3", "python3-click", "python3-jinja2")  # where asymgen itself runs, not only what it wrote
+# Where asymgen itself runs, not only what it wrote.
+_PYTHON = ("python3", "python3-click", "python3-jinja2", "python3-netifaces")
 _KERNEL = (
     "linux-image-cloud-amd64", "initramfs-tools", "zstd", "udev", "python3", "vlan", "ifenslave", "wireguard-tools",
     "nftables",
