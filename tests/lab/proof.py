@@ -108,7 +108,8 @@ def own_rules(server: Machine) -> list[str]:
 
 
 def drop_rules(server: Machine) -> None:
-    """Every rule but the kernel's three, whoever's it is: the negative control."""
+    """Every rule but the kernel's three, whoever's it is: the negative control. asymgen-watch would put them back."""
+    server.run("sh", "-c", "read -r pid </run/asymgen-watch.pid && kill $pid", check=False)
     for version in ("-4", "-6"):
         for rule in server.host.json(version, "rule"):
             if rule["priority"] not in (0, 32766, 32767):
