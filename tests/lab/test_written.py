@@ -4,8 +4,6 @@ written by asymgen from its own .deb on the running machine. Nothing is activate
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,8 @@ import pytest
 from asymgen.snapshot_script import snapshot_script
 from tests.command_line import asymgen
 from tests.lab.life import Life
-from tests.lab.machine import Machine, machine, wait_for
-from tests.lab.roots import SYSTEMS
+from tests.lab.machine import Machine, wait_for
 from tests.lab.rows import RA, Boot, chosen, configuration, wait_for_addresses
-from tests.lab.world import world
 from tests.source_tree import copy_of_checkout
 
 pytestmark = [pytest.mark.netns, pytest.mark.lab]
@@ -30,17 +26,6 @@ EVERY_ROW = (
 )
 # Addresses that only asymgen-watch hears of: its unit has to start in an image, too.
 EVERY_IMAGE = (*EVERY_ROW, Boot("bookworm", "NetworkManager", "networkmanager", RA, in_ci=False))
-
-
-@pytest.fixture
-def server(row: Boot, tmp_path: Path) -> Iterator[Machine]:
-    with ExitStack() as stack:
-        around = stack.enter_context(world(row.addressing, tmp_path))
-        made = stack.enter_context(machine(SYSTEMS[row.system], around, tmp_path / "machine"))
-        configuration(row).write(made.root, is_systemd=made.system.is_systemd)
-        made.boot()
-        wait_for_addresses(made, configuration(row).addresses)
-        yield made
 
 
 @pytest.fixture
@@ -60,6 +45,7 @@ def enabling(said: str, start: str) -> list[str]:
 
 @pytest.mark.parametrize("row", chosen(EVERY_IMAGE), ids=str, indirect=True)
 def test_an_image_is_right_from_its_first_boot(server: Machine, row: Boot, tmp_path: Path) -> None:
+    wait_for_addresses(server, configuration(row).addresses)
     snapshot = tmp_path / "machine.json"
     snapshot.write_text(server.run("sh", stdin=snapshot_script()).stdout)
     server.pull_the_plug()
@@ -74,6 +60,7 @@ def test_an_image_is_right_from_its_first_boot(server: Machine, row: Boot, tmp_p
 @pytest.mark.parametrize("row", chosen(EVERY_ROW), ids=str, indirect=True)
 def test_written_by_asymgens_own_package(server: Machine, row: Boot, own_deb: Path) -> None:
     life = Life(server, row)
+    wait_for_addresses(server, life.addresses)
     wait_for(life.is_dead, "negative control: without asymgen the second uplink must not answer")
     (server.root / "root" / own_deb.name).write_bytes(own_deb.read_bytes())
     server.run("dpkg", "--install", f"/root/{own_deb.name}")
