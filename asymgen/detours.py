@@ -8,10 +8,12 @@ to that network by its own next hop: a *detour*. Networks of non-uplinks inside 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from asymgen.model import Family, Network, NextHop, Plan, Route, Uplink
+from asymgen.model import BulkRoutes, Family, Network, NextHop, Plan, Route, Uplink
+from asymgen.prefix_set import PrefixSet
 from asymgen.prefixes import LongestMatch, is_inside, outermost
 
 
@@ -22,7 +24,7 @@ class Detours:
     ``routes`` are the detours with their next hops; ``uncaught`` the networks among them that the
     group would not have caught; ``hidden`` networks that the group hides although no uplink is there;
     ``left_to_main`` networks whose best route leads elsewhere: through a non-uplink, through this uplink
-    itself, or into an error.
+    itself, or into an error; ``bulk_left`` more of them.
     """
 
     uplink: Uplink
@@ -30,6 +32,7 @@ class Detours:
     uncaught: tuple[Network, ...]
     hidden: tuple[Network, ...]
     left_to_main: tuple[Network, ...]
+    bulk_left: tuple[PrefixSet, ...] = ()
 
     def has_inside(self, prefix: Network) -> bool:
         """Whether ``main`` would lead a packet for a network inside ``prefix`` to another uplink."""
@@ -44,16 +47,18 @@ class Detours:
             return ()
         longest = LongestMatch(around)
         hidden = set(self.hidden)
+        nested = outermost(taking)
+        bulk = (network for networks in self.bulk_left for prefix in nested for network in networks.inside(prefix))
         return tuple(
             network
-            for network in self.left_to_main
+            for network in chain(self.left_to_main, bulk)
             if network not in around and (longest.of(network) in taking or network in hidden)
         )
 
     def elsewhere(self) -> tuple[Network, ...]:
         """The outermost networks that are left to ``main``, for rules that name each."""
         own = set(self.uplink.prefixes)
-        return outermost(network for network in self.left_to_main if network not in own)
+        return outermost(network for network in chain(self.left_to_main, *self.bulk_left) if network not in own)
 
 
 def find_detours(plan: Plan, uplink: Uplink, *, by_group: bool) -> Detours:
@@ -64,7 +69,8 @@ def find_detours(plan: Plan, uplink: Uplink, *, by_group: bool) -> Detours:
     uncaught: list[Network] = []
     hidden: list[Network] = []
     left = [error for error in plan.main_errors if _is_specific(error, uplink.family)]
-    for network, candidates in plan.main_by_destination[uplink.family].items():
+    bulk = [one for one in plan.bulk if one.sample.family is uplink.family]
+    for network, candidates in chain(plan.main_by_destination[uplink.family].items(), view.telling(bulk)):
         best = candidates[0]
         if not view.leads_to_others(best):
             left.append(network)
@@ -79,7 +85,8 @@ def find_detours(plan: Plan, uplink: Uplink, *, by_group: bool) -> Detours:
             uncaught.append(network)
         if hop is not None or not caught or any(is_inside(network, prefix) for prefix in own):
             routes.append((network, hop or _default_hop(uplink, network)))
-    return Detours(uplink, tuple(routes), tuple(uncaught), tuple(hidden), tuple(left))
+    quiet = tuple(one.networks for one in bulk if view.is_left(one))
+    return Detours(uplink, tuple(routes), tuple(uncaught), tuple(hidden), tuple(left), quiet)
 
 
 def _default_hop(uplink: Uplink, network: Network) -> NextHop:
@@ -111,6 +118,23 @@ class Viewpoint:
             for other in others
             if by_group and other.grouped and other.primary != uplink.primary and other.interface not in self.interfaces
         }
+
+    def telling(self, bulk: Iterable[BulkRoutes]) -> Iterator[tuple[Network, Sequence[Route]]]:
+        """The routes of ``bulk`` that must be looked at one by one: all but those that the guard's group suppresses
+        outside of the uplink's own subnets, and those that are left to ``main``."""
+        for one in bulk:
+            if self.is_left(one):
+                continue
+            caught = self.leads_to_others(one.sample) and self.is_caught(one.sample)
+            networks = chain.from_iterable(map(one.networks.inside, self._own())) if caught else one.networks
+            yield from ((network, (one.to(network),)) for network in networks)
+
+    def is_left(self, bulk: BulkRoutes) -> bool:
+        """Whether all of ``bulk`` are left to ``main``."""
+        return not self.leads_to_others(bulk.sample) and not self.is_hidden(bulk.sample)
+
+    def _own(self) -> tuple[Network, ...]:
+        return outermost(self.uplink.prefixes)
 
     def is_hidden(self, route: Route) -> bool:
         """Whether the group would suppress a route that is nobody's uplink in this family: its interface is an

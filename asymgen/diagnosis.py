@@ -7,12 +7,12 @@ subnets, every network that ``main`` names) the promise says how an answer must 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from asymgen.lookup import Answer, Kind, Packet, RoutingState, after, before
-from asymgen.model import Address, Family, Host, KernelState, Network, Plan
+from asymgen.model import Address, Family, Host, KernelState, Network, Plan, Route
 from asymgen.promise import Promise
 
 FAR_AWAY: dict[Family, tuple[Address, ...]] = {
@@ -115,15 +115,18 @@ def _destinations(plan: Plan, family: Family, own: set[Address]) -> Iterator[Add
     yield from FAR_AWAY[family]
     uplinks = {uplink.interface for uplink in plan.uplinks if uplink.family is family}
     networks = [prefix for uplink in plan.uplinks if uplink.family is family for prefix in uplink.prefixes]
-    routes = [route for route in plan.main if route.family is family]
-    behind = (route.destination for route in routes if uplinks.isdisjoint(route.interfaces))
-    through = (route.destination for route in routes if not uplinks.isdisjoint(route.interfaces))
-    networks += islice(_distinct(behind), NETWORKS_ASKED)
-    networks += islice(_distinct(through), NETWORKS_ASKED)
+    networks += _some_networks(plan, family, lambda route: uplinks.isdisjoint(route.interfaces))
+    networks += _some_networks(plan, family, lambda route: not uplinks.isdisjoint(route.interfaces))
     for network in networks:
         neighbour = some_neighbour(network, own)
         if neighbour is not None:
             yield neighbour
+
+
+def _some_networks(plan: Plan, family: Family, wanted: Callable[[Route], bool]) -> Iterator[Network]:
+    single = (route.destination for route in plan.main if route.family is family and wanted(route))
+    bulk = (one.networks for one in plan.bulk if one.sample.family is family and wanted(one.sample))
+    return islice(_distinct(chain(single, *bulk)), NETWORKS_ASKED)
 
 
 def _distinct(networks: Iterable[Network]) -> Iterator[Network]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from asymgen.diagnosis import FAR_AWAY, Problem, Question, answer_words, find_problems, find_remaining, way_words
 from asymgen.diagram_words import cut, deciding_words, route_in_short, rules_in_short
@@ -129,7 +130,9 @@ def _others(host: Host, plan: Plan) -> Iterator[str]:
     seen |= {interface for interface, _ in reasons} | {"lo"}
     reasons += [(other.interface, other.why) for other in plan.others if other.interface not in seen]
     for interface, why in reasons:
-        networks = dict.fromkeys(str(route.destination) for route in plan.main if interface in route.interfaces)
+        single = (route.destination for route in plan.main if interface in route.interfaces)
+        many = (bulk.networks for bulk in plan.bulk if interface in bulk.sample.interfaces)
+        networks = dict.fromkeys(map(str, chain(single, *many)))
         reached = f"; {', '.join(cut(networks, NETWORKS_SHOWN))}" if networks else ""
         yield printable(f"{interface}: {why}{reached}")
 

@@ -113,11 +113,16 @@ def route_words(route: Route) -> tuple[str, ...]:
 _LEG = ("via", "gateway", "dev")
 
 
-def decode(text: str) -> Any:
-    """JSON with what ``ip -j`` prints in it. Control characters inside strings are allowed, since ip(8) does not
-    escape those of a name. Raises ValueError and RecursionError."""
+def decoder_for(text: str) -> json.JSONDecoder:
+    """What reads the JSON of ``text``, which ``ip -j`` printed. Control characters inside strings are allowed, since
+    ip(8) does not escape those of a name."""
     hook = _without_encapsulation if '"encap"' in text else None
-    return json.loads(text, strict=False, object_pairs_hook=hook)
+    return json.JSONDecoder(strict=False, object_pairs_hook=hook)
+
+
+def decode(text: str) -> Any:
+    """JSON with what ``ip -j`` prints in it. Raises ValueError and RecursionError."""
+    return decoder_for(text).decode(text)
 
 
 def _without_encapsulation(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from asymgen.model import (
     PROTOCOL,
     TABLE_LOCAL,
     Address,
+    BulkRoutes,
     Family,
     Host,
     KernelState,
@@ -42,7 +43,7 @@ from asymgen.model import (
 from asymgen.prefixes import LongestMatch, single_address
 from asymgen.source_address import ipv4_source, ipv6_source
 
-__all__ = ["Answer", "Fate", "Kind", "Outcome", "Packet", "RoutingState", "Step", "after", "before"]
+__all__ = ["Answer", "Fate", "Kind", "Outcome", "Packet", "RoutingState", "Step", "after", "before", "with_rules"]
 
 _TOS_BITS = {Family.IPV4: 0x1C, Family.IPV6: 0xFC}  # IPTOS_RT_MASK; the whole DSCP field
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
@@ -56,8 +57,8 @@ _Steps = Optional[list[Step]]
 class RoutingState:
     """Rules, routes and links of one moment, indexed for many questions.
 
-    ``rules`` and ``routes`` stand in the kernel's order; ``sysctls`` are in the slash form;
-    ``kernel`` is ``uname -r`` ("" is taken for a current one).
+    ``rules`` and ``routes`` stand in the kernel's order; ``bulk`` are further routes of ``main``;
+    ``sysctls`` are in the slash form; ``kernel`` is ``uname -r`` ("" is taken for a current one).
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class RoutingState:
         routes: Iterable[Route],
         links: Iterable[Link],
         *,
+        bulk: Sequence[BulkRoutes] = (),
         sysctls: Mapping[str, str] | None = None,
         kernel: str = "",
     ) -> None:
@@ -79,7 +81,7 @@ class RoutingState:
         self._targets = {family: _first_positions(self._rules[family]) for family in Family}
         prefers_own_leg = _version(kernel) >= _PREFERS_OWN_LEG
         routes = tuple(routes)
-        self._tables = Tables(routes, self._links, sysctls=self._sysctls, prefers_own_leg=prefers_own_leg)
+        self._tables = Tables(routes, self._links, bulk=bulk, sysctls=self._sysctls, prefers_own_leg=prefers_own_leg)
         self._asks_legs = any(len(route.nexthops) > 1 for route in routes)
         self._sources = _selected_sources(ordered, routes)
 
@@ -260,7 +262,7 @@ class RoutingState:
 
 def before(host: Host) -> RoutingState:
     """The host as its snapshot shows it."""
-    return RoutingState(host.rules, host.routes, host.links, sysctls=host.sysctls, kernel=host.kernel)
+    return _state_of(host, host.rules, host.routes, host.links)
 
 
 def after(host: Host, state: KernelState) -> RoutingState:
@@ -271,7 +273,16 @@ def after(host: Host, state: KernelState) -> RoutingState:
     added = [_as_loaded(route) for route in state.routes]
     replaced = {_key(route) for route in added}
     routes = [route for route in host.routes if route.protocol != PROTOCOL and _key(route) not in replaced]
-    return RoutingState([*rules, *state.rules], [*routes, *added], links, sysctls=host.sysctls, kernel=host.kernel)
+    return _state_of(host, [*rules, *state.rules], [*routes, *added], links)
+
+
+def with_rules(host: Host, rules: Iterable[Rule]) -> RoutingState:
+    """The host with ``rules`` in place of its own."""
+    return _state_of(host, rules, host.routes, host.links)
+
+
+def _state_of(host: Host, rules: Iterable[Rule], routes: Iterable[Route], links: Iterable[Link]) -> RoutingState:
+    return RoutingState(rules, routes, links, bulk=host.bulk, sysctls=host.sysctls, kernel=host.kernel)
 
 
 def _as_loaded(route: Route) -> Route:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from asymgen.lookup_answers import LOOPBACK, Packet
-from asymgen.model import Address, Family, Link, NextHop, Route, RouteType
+from asymgen.model import TABLE_MAIN, Address, BulkRoutes, Family, Link, NextHop, Route, RouteType, prefix_of
 from asymgen.source_address import ipv4_source
 
 _IPV4_TOS_BITS = 0x1C  # what is left of the TOS byte in IPv4 lookups: IPTOS_RT_MASK
@@ -30,9 +30,12 @@ class Found:
 
 
 class _Table:
-    """One routing table: per prefix length, longest first, the routes of each network in order."""
+    """One routing table: per prefix length, longest first, the routes of each network in order. A network of
+    ``bulk`` has no other route."""
 
-    def __init__(self, family: Family, routes: Iterable[Route]) -> None:
+    def __init__(self, family: Family, routes: Iterable[Route], bulk: Iterable[BulkRoutes]) -> None:
+        self._family = family
+        self._bulk = [one for one in bulk if one.sample.family is family]
         lengths: dict[int, dict[int, list[Route]]] = defaultdict(lambda: defaultdict(list))
         for route in routes:
             shift = family.bits - route.destination.prefixlen
@@ -40,6 +43,9 @@ class _Table:
         for networks in lengths.values():
             for bucket in networks.values():
                 bucket.sort(key=_order)  # stable: equals stay as the kernel lists them
+        for one in self._bulk:
+            for length in one.networks.lengths:
+                lengths[family.bits - length]
         self._lengths = sorted(lengths.items())
 
     def buckets(self, packet: Packet) -> Iterator[list[Route]]:
@@ -47,7 +53,7 @@ class _Table:
         number = int(packet.destination)
         has_entered = False
         for shift, networks in self._lengths:
-            bucket = networks.get(number >> shift)
+            bucket = networks.get(number >> shift) or self._in_bulk(packet, shift)
             if bucket is None:
                 continue
             if packet.family is Family.IPV4 or all(route.source is None for route in bucket):
@@ -57,6 +63,13 @@ class _Table:
             for part in _by_source(packet, bucket, has_entered=has_entered):
                 has_entered = True
                 yield part
+
+    def _in_bulk(self, packet: Packet, shift: int) -> list[Route] | None:
+        length = self._family.bits - shift
+        for one in self._bulk:
+            if one.networks.holds(int(packet.destination), length):
+                return [one.to(prefix_of(packet.destination, length))]
+        return None
 
 
 def _by_source(packet: Packet, bucket: Sequence[Route], *, has_entered: bool) -> Iterator[list[Route]]:
@@ -85,13 +98,24 @@ class Tables:
     """All routing tables of one moment. ``prefers_own_leg``: see :meth:`_own_legs`."""
 
     def __init__(
-        self, routes: Iterable[Route], links: Mapping[str, Link], *, sysctls: Mapping[str, str], prefers_own_leg: bool
+        self,
+        routes: Iterable[Route],
+        links: Mapping[str, Link],
+        *,
+        bulk: Sequence[BulkRoutes] = (),
+        sysctls: Mapping[str, str],
+        prefers_own_leg: bool,
     ) -> None:
         self._links, self._sysctls, self._prefers_own_leg = links, sysctls, prefers_own_leg
         grouped: dict[tuple[Family, int], list[Route]] = defaultdict(list)
         for route in routes:
             grouped[route.family, route.table].append(route)
-        self._tables = {key: _Table(key[0], members) for key, members in grouped.items()}
+        for one in bulk:
+            grouped[one.sample.family, TABLE_MAIN]
+        self._tables = {
+            (family, table): _Table(family, members, bulk if table == TABLE_MAIN else ())
+            for (family, table), members in grouped.items()
+        }
 
     def find(self, packet: Packet, number: int | None) -> Found | None:
         """What table ``number`` answers; None: the lookup goes on with the next rule."""

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Union
+
+from asymgen.prefix_set import PrefixSet
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
@@ -143,6 +145,23 @@ class Route:
     def interfaces(self) -> tuple[str, ...]:
         """The interfaces of all legs, in order."""
         return tuple(hop.interface for hop in self.nexthops if hop.interface is not None)
+
+
+@dataclass(frozen=True)
+class BulkRoutes:
+    """Unicast routes of ``main`` with one leg by a gateway, no TOS, not ours; none is a default, link-local or
+    multicast, and no other route of ``main`` has one of their destinations. ``sample`` is one of them."""
+
+    sample: Route
+    networks: PrefixSet
+
+    def to(self, network: Network) -> Route:
+        """The one to ``network``."""
+        return replace(self.sample, destination=network)
+
+    def routes(self) -> Iterator[Route]:
+        """Each as an object."""
+        return map(self.to, self.networks)
 
 
 @dataclass(frozen=True)
@@ -292,7 +311,8 @@ class Host:
     maps ``net.ipv4.conf.eth0/100.arp_filter``'s slash form (``net/ipv4/conf/eth0.100/arp_filter``)
     to its value. ``table_names``/``group_names`` map numbers to names; ``firewall_groups`` are the
     device groups that firewall rules match; ``notes`` says what could not be read and what follows;
-    ``reader`` is netifaces where rules and tables could not be seen.
+    ``reader`` is netifaces where rules and tables could not be seen. ``bulk`` are the routes that are not
+    in ``routes`` because there are hundreds alike.
     """
 
     hostname: str
@@ -311,6 +331,7 @@ class Host:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     reader: str = "iproute2"
+    bulk: tuple[BulkRoutes, ...] = ()
     udp_wildcards: frozenset[tuple[Family, int]] = frozenset()
     """UDP ports (1 to 65535) with a socket that is bound to no address."""
 
@@ -471,8 +492,8 @@ class Plan:
     """What the kernel shall hold, before any backend is asked what it can express.
 
     ``active`` are the families in which there is something to do; ``main`` the host's unicast routes
-    in ``main`` longer than a default; ``repeats`` the rules of others that stand between ours (or the
-    jump's priority) and ``main``; ``main_errors`` what ``main`` answers with an error (blackhole,
+    in ``main`` longer than a default, ``bulk`` the rest of them; ``repeats`` the rules of others that stand
+    between ours (or the jump's priority) and ``main``; ``main_errors`` what ``main`` answers with an error (blackhole,
     unreachable, prohibit), which no suppressor skips; ``watch`` says why jumps must follow rules that appear
     later ("": they need not), ``watch_routes`` that a route may be enough for that; ``local_moved`` those
     whose ``local`` rule stands behind ours; ``forwards``: the
@@ -487,6 +508,7 @@ class Plan:
     groups: tuple[int, int]
     active: frozenset[Family] = frozenset()
     main: tuple[Route, ...] = ()
+    bulk: tuple[BulkRoutes, ...] = ()
     repeats: tuple[Rule, ...] = ()
     jumps: tuple[Jump, ...] = ()
     watch: str = ""

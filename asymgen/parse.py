@@ -7,10 +7,11 @@ expected; keys that nobody knows are no error, so that a snapshot may carry more
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asymgen.errors import InputError
+from asymgen.folded_routes import FoldedObjects
 from asymgen.iproute2 import decode
 from asymgen.model import Family, Host
 from asymgen.parse_fields import MISSING, MalformedError, number_of, parse_each, shown, text, text_mapping, texts
@@ -41,9 +42,26 @@ def load_snapshot(text: str, origin: str) -> dict[str, Any]:
     return value
 
 
-def snapshot_to_json(snapshot: Mapping[str, Any]) -> str:
-    """A snapshot as text: pure ASCII, so that names of any bytes survive; the same snapshot gives the same text."""
-    return json.dumps(snapshot, ensure_ascii=True, indent=1, sort_keys=True) + "\n"
+def snapshot_to_json(snapshot: Mapping[str, Any]) -> Iterator[str]:
+    """A snapshot as text, in pieces: pure ASCII, so that names of any bytes survive; the same snapshot gives the same
+    text. Of a list that is folded each object stands on a line of its own."""
+    yield "{"
+    for place, (key, value) in enumerate(sorted(snapshot.items())):
+        yield f"{',' if place else ''}\n {json.dumps(key)}: "
+        if isinstance(value, FoldedObjects):
+            yield "[\n  "
+            yield from _lines(value.unfolded())
+            yield "\n ]"
+        else:
+            yield json.dumps(value, indent=1, sort_keys=True).replace("\n", "\n ")
+    yield "\n}\n"
+
+
+def _lines(objects: Iterator[Any]) -> Iterator[str]:
+    encode = json.JSONEncoder(sort_keys=True).encode
+    yield encode(next(objects))
+    for value in objects:
+        yield f",\n  {encode(value)}"
 
 
 def parse_host(snapshot: Mapping[str, Any], *, origin: str = "snapshot") -> Host:
@@ -65,16 +83,13 @@ def _host(snapshot: Mapping[str, Any]) -> Host:
     names = parse_names(snapshot)
     nexthops = parse_nexthop_objects(snapshot)
     links = parse_links(snapshot, names)
-    routes = tuple(
-        route
-        for family in Family
-        for route in parse_routes(snapshot, f"routes{family:d}", family, names=names, nexthops=nexthops)
-    )
+    routes = [parse_routes(snapshot, f"routes{family:d}", family, names=names, nexthops=nexthops) for family in Family]
     rules = tuple(rule for family in Family for rule in parse_rules(snapshot, f"rules{family:d}", family, names=names))
     return Host(
         hostname=text(snapshot, "hostname"),
         links=links,
-        routes=routes,
+        routes=tuple(route for found in routes for route in found.single),
+        bulk=tuple(bulk for found in routes for bulk in found.bulk),
         rules=rules,
         os_release=text_mapping(snapshot, "os_release"),
         machine_id=text(snapshot, "machine_id"),

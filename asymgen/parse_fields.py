@@ -8,7 +8,7 @@ formed: a router may have a million routes.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -88,8 +88,15 @@ def parse_each(
 ) -> tuple[Value, ...]:
     """``parse`` of every object in the list under ``key``."""
     objects(holder, key, required=required)
+    return parse_numbered(key, enumerate(holder.get(key, ())), parse)
+
+
+def parse_numbered(
+    key: str, items: Iterable[tuple[int, Mapping[str, Any]]], parse: Callable[[Mapping[str, Any]], Value]
+) -> tuple[Value, ...]:
+    """``parse`` of every object of the list ``key``, each with its index."""
     results = []
-    for index, item in enumerate(holder.get(key, ())):
+    for index, item in items:
         if item:
             try:
                 results.append(parse(item))

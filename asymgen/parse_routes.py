@@ -6,10 +6,12 @@ in ``tests/netns/test_probe.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from asymgen.model import TABLE_MAIN, Address, Family, Network, NextHop, Route, RouteType
+from asymgen.folded_routes import FoldedObjects, singles
+from asymgen.model import PROTOCOL, TABLE_MAIN, Address, BulkRoutes, Family, Network, NextHop, Route, RouteType
 from asymgen.parse_fields import (
     MISSING,
     MalformedError,
@@ -22,6 +24,7 @@ from asymgen.parse_fields import (
     optional_number,
     optional_text,
     parse_each,
+    parse_numbered,
     text,
     texts,
     within,
@@ -37,13 +40,48 @@ _METRIC_WITHOUT_NUMBER = {Family.IPV4: 0, Family.IPV6: 1024}
 _HOPLESS = (RouteType.BLACKHOLE, RouteType.UNREACHABLE, RouteType.PROHIBIT, RouteType.THROW)
 
 
+@dataclass(frozen=True)
+class Routes:
+    """The routes of one family: ``single`` in the kernel's order, and those that are kept in bulk."""
+
+    single: tuple[Route, ...]
+    bulk: tuple[BulkRoutes, ...] = ()
+
+
 def parse_routes(
     snapshot: Mapping[str, Any], key: str, family: Family, *, names: Names, nexthops: NextHopObjects
-) -> tuple[Route, ...]:
-    """The routes of one family under ``key``, in the kernel's order."""
-    return parse_each(
-        snapshot, key, lambda entry: parse_route(entry, family, names=names, nexthops=nexthops), required=True
-    )
+) -> Routes:
+    """The routes of one family under ``key``."""
+
+    def parse(entry: Mapping[str, Any]) -> Route:
+        return parse_route(entry, family, names=names, nexthops=nexthops)
+
+    listed = snapshot.get(key)
+    if not isinstance(listed, FoldedObjects):
+        return Routes(parse_each(snapshot, key, parse, required=True))
+    objects({key: list(singles(listed))}, key)
+    single = parse_numbered(key, listed.entries, parse)
+    unfolded = ((run.index, {**run.entry, "dst": str(next(iter(run.networks)))}) for run in listed.runs)
+    samples = parse_numbered(key, unfolded, parse)
+    found = [BulkRoutes(sample, run.networks) for sample, run in zip(samples, listed.runs)]
+    return _apart(single, found)
+
+
+def _apart(single: tuple[Route, ...], found: Iterable[BulkRoutes]) -> Routes:
+    """What is no bulk after all becomes single: what is not in ``main`` or ours, and networks that another route of
+    ``main`` leads to as well (which the kernel lists behind it)."""
+    elsewhere = {route.destination for route in single if route.table == TABLE_MAIN}
+    bulk: list[BulkRoutes] = []
+    more: list[Route] = []
+    for routes in found:
+        hops = routes.sample.nexthops
+        if routes.sample.table != TABLE_MAIN or routes.sample.protocol == PROTOCOL or hops[0].interface is None:
+            more += routes.routes()
+            continue
+        shared = {network for network in elsewhere if network in routes.networks}
+        more += map(routes.to, sorted(shared))
+        bulk.append(BulkRoutes(routes.sample, routes.networks.without(shared)) if shared else routes)
+    return Routes((*more, *single), tuple(bulk))
 
 
 def parse_route(entry: Mapping[str, Any], family: Family, *, names: Names, nexthops: NextHopObjects) -> Route:

@@ -14,6 +14,7 @@ from asymgen.foreign import error_networks, foreign_rules, is_tunnel_rule, local
 from asymgen.model import (
     PROTOCOL,
     TABLE_MAIN,
+    BulkRoutes,
     Choices,
     Family,
     Host,
@@ -66,8 +67,8 @@ def plan(host: Host, choices: Choices, kept: Kept = NO_KEPT) -> Plan:
     sysctls = plan_sysctls(host, working, kept, arp=choices.arp)
     first = min((uplink.priority for uplink in working), default=0)
     return Plan(
-        hostname=host.hostname, machine_id=host.machine_id, uplinks=uplinks, others=found.others,
-        unresolved=found.unresolved, groups=groups, active=active, main=_main_networks(host, active),
+        hostname=host.hostname, machine_id=host.machine_id, uplinks=uplinks, others=found.others, active=active,
+        unresolved=found.unresolved, groups=groups, main=_main_networks(host, active), bulk=_bulk(host, active),
         repeats=others.repeats, jumps=others.jumps, watch=others.watch, watch_routes=others.watch_routes,
         sysctls=sysctls, forwards=forwards, fail_closed=choices.fail_closed, main_errors=error_networks(host, active),
         local_moved=frozenset(f for f in active if local_is_moved(foreign_rules(host, f, kept), first)),
@@ -124,6 +125,10 @@ def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
         and route.destination.prefixlen > route.family.suppressed_length
         and not (route.destination.is_link_local or route.destination.is_multicast)
     )
+
+
+def _bulk(host: Host, active: frozenset[Family]) -> tuple[BulkRoutes, ...]:
+    return tuple(bulk for bulk in host.bulk if bulk.sample.family in active)
 
 
 def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards: bool) -> list[str]:

@@ -357,7 +357,7 @@ def _why_unresolved(host: Host, link: Link, family: Family) -> str:
     why = f"no gateway known; if it should answer by itself, give --gateway {link.name}=ADDRESS"
     hops = {
         hop.gateway: route.destination
-        for route in host.routes_through(link.name)
+        for route in (*(bulk.sample for bulk in host.bulk), *host.routes_through(link.name))
         if route.family is family and route.table == TABLE_MAIN and route.type is RouteType.UNICAST
         for hop in route.nexthops
         if hop.interface == link.name and hop.gateway is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from asymgen.diagnosis import FAR_AWAY, answer_words, way_words
 from asymgen.findings import Finding, Severity
-from asymgen.lookup import Answer, Packet, RoutingState, before
+from asymgen.lookup import Answer, Packet, RoutingState, before, with_rules
 from asymgen.model import Address, Host, Plan
 from asymgen.numbers import is_ours
 
@@ -47,10 +47,7 @@ def unbound(host: Host, plan: Plan, told: Iterable[Connection] = ()) -> Iterator
     """``told`` is the kernel's own word; the model's is taken for a destination that is not in it."""
     live = {each.destination: each for each in told}
     now = before(host)
-    without = RoutingState(
-        [rule for rule in host.rules if not is_ours(rule, plan.kept)], host.routes, host.links,
-        sysctls=host.sysctls, kernel=host.kernel,
-    )  # fmt: skip
+    without = with_rules(host, (rule for rule in host.rules if not is_ours(rule, plan.kept)))
     for family in sorted(plan.active):
         for destination in FAR_AWAY[family]:
             packet = Packet(family, destination)

@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+_PEAK = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 Figure = Callable[[], float]
 """Does the thing once and returns what it cost, in seconds (or another unit, one for all contenders)."""
@@ -55,6 +62,13 @@ def seconds_of(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return time.perf_counter() - start
+
+
+def peak_of(*argv: str) -> int:
+    """The most memory in KiB that ``argv`` had. By a small process in between: what starts another passes its own peak
+    on to it (getrusage(2), RUSAGE_CHILDREN)."""
+    done = subprocess.run([sys.executable, "-c", _PEAK, *argv], capture_output=True, text=True, check=True)
+    return int(done.stdout)
 
 
 def command(*argv: str, environment: Mapping[str, str] | None = None) -> Figure:

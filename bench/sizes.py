@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bench.detect import floor, ip_calls
-from bench.measure import command, take_turns
+from bench.measure import command, peak_of, take_turns
 from bench.networks import entered, many
 from bench.programs import Asymgen
 from bench.report import Row, Table, against
@@ -21,6 +21,11 @@ SIZES = (
     {"routes": 10_000}, {"routes": 100_000},
 )  # fmt: skip
 
+
+WEIGHED: tuple[dict[str, int], ...] = (
+    {}, {"interfaces": 1000}, {"addresses": 10_000}, {"routes": 25_000}, {"routes": 100_000}, {"routes": 200_000},
+    {"interfaces": 1000, "addresses": 10_000, "routes": 100_000},
+)  # fmt: skip
 
 READERS = {"netifaces": NETIFACES, "pyroute2": PYROUTE2}
 
@@ -45,5 +50,27 @@ def tables(asymgen: Asymgen, readers: Mapping[str, str] = READERS, *, quick: boo
         "`ip -j` are the same questions to `ip -j -d`, its output thrown away. netifaces sees interfaces, addresses "
         "and default gateways only; pyroute2 reads links, addresses, routes and rules by netlink in Python.",
         "linear, and at most 3 times `ip -j` itself",
+        tuple(rows),
+    )
+    yield _memory(asymgen, quick=quick)
+
+
+def _memory(asymgen: Asymgen, *, quick: bool) -> Table:
+    commands = {"detect": ["detect", "--format", "json"], "snapshot": ["snapshot"]}
+    peaks: list[tuple[str, dict[str, int]]] = []
+    for size in WEIGHED[:1] if quick else WEIGHED:
+        with many(**size) as made, entered(made):
+            found = {name: peak_of(asymgen.program, *words) for name, words in commands.items()}
+        peaks.append((", ".join(f"{number:,} {kind}" for kind, number in size.items()) or "two uplinks", found))
+    least = peaks[0][1]
+    rows = (
+        Row(f"{what}, {name}", f"{found[name] / 1024:.1f} MiB", "", f"**{found[name] / least[name]:.2f}**")
+        for what, found in peaks
+        for name in commands
+    )
+    return Table(
+        "Memory: many interfaces, addresses, routes",
+        "The most memory (resident) that the command had, against the same with two uplinks and nothing else.",
+        "flat",
         tuple(rows),
     )

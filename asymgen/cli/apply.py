@@ -30,6 +30,7 @@ from asymgen.commands_text import commands_script
 from asymgen.detection import Detection, detect
 from asymgen.errors import AsymgenError, CommandFailedError, DifferencesFoundError, UnsupportedError
 from asymgen.findings import Finding, Severity
+from asymgen.folded_routes import unfolded
 from asymgen.leftovers import find_leftovers
 from asymgen.manifest import MANIFEST_PATH
 from asymgen.model import PROTOCOL, Command, Family, Host
@@ -175,7 +176,7 @@ def _remember(snapshot: dict[str, Any], detection: Detection, changes: Changes, 
         seconds=seconds,
         files=saved_files(changes),
         manifest=None if found is None else found.content,
-        snapshot=snapshot,
+        snapshot=unfolded(snapshot),
         sysctls=detection.state.sysctls,
         services_before=used_services(entry.path for entry in manifest.files) if manifest else (),
         services_after=used_services(file.path for file in detection.files),

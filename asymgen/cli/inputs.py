@@ -7,6 +7,7 @@ is a snapshot of another host; ``--config`` and ``--plan`` name others.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 from asymgen.choices import check_against_host, merge_options, missing_interfaces, parse_choices, read_toml
 from asymgen.cli.options import given_choices
 from asymgen.errors import InputError, UsageError
+from asymgen.json_stream import read_snapshot
 from asymgen.manifest import APPLY_DIRECTORY
 from asymgen.model import Choices, Host, Kept
 from asymgen.parse import load_snapshot, parse_host
 from asymgen.planfile import PACKAGED_PLAN_PATH, PLAN_PATH, plan_file_name, read_kept
 from asymgen.system.commands import Runner
 from asymgen.system.probe import take_snapshot
-from asymgen.system.texts import read_text
+from asymgen.system.texts import read_pieces, read_text
 
 TOML_PATH = PurePosixPath("/etc/asymgen/asymgen.toml")
 
@@ -109,15 +111,24 @@ def _read_snapshot(snapshot: str) -> Host:
     from asymgen.system.replay import finish, is_collected, tidied
 
     origin = "standard input" if snapshot == "-" else snapshot
-    text = _read_standard_input() if snapshot == "-" else read_text(Path(snapshot))
-    if text is None:
-        raise InputError(f"{snapshot}: there is no such file", hint="`asymgen snapshot -o FILE` makes one")
-    found = load_snapshot(text, origin)
+    found = _load_file(Path(snapshot)) if snapshot != "-" else load_snapshot(_read_standard_input(), origin)
     if is_collected(found):
         found = read_texts(tidied(found), origin=origin)
         parse_host(found, origin=origin)  # what is no host is refused before the probe's functions look at it
         found = finish(found, origin=origin)
     return parse_host(found, origin=origin)
+
+
+def _load_file(path: Path) -> dict[str, Any]:
+    """A file piece by piece, since it may hold a router's routes; what is no snapshot is read again as a whole, for an
+    error that says where."""
+    if path.is_file():
+        with suppress(ValueError, RecursionError):
+            return read_snapshot(read_pieces(path))
+    text = read_text(path)
+    if text is None:
+        raise InputError(f"{path}: there is no such file", hint="`asymgen snapshot -o FILE` makes one")
+    return load_snapshot(text, str(path))
 
 
 def _read_standard_input() -> str:

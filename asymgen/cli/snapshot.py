@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from asymgen.parse import snapshot_to_json
 from asymgen.snapshot_script import snapshot_script
 from asymgen.system.commands import Runner
 from asymgen.system.probe import take_snapshot
-from asymgen.system.texts import write_text
+from asymgen.system.texts import write_pieces
 
 
 @click.command("snapshot")
@@ -26,12 +27,13 @@ def command(output: str | None, *, script: bool, reader: str | None) -> None:
       asymgen snapshot -o web1.json
       asymgen snapshot --script | ssh web2 sh > web2.json
     """
-    text = snapshot_script() if script else _live_snapshot(reader or "auto")
+    pieces = [snapshot_script()] if script else _live_snapshot(reader or "auto")
     if output is None:
-        click.echo(text.encode("utf-8", errors="surrogateescape"), nl=False)
+        for piece in pieces:
+            click.echo(piece.encode("utf-8", errors="surrogateescape"), nl=False)
     else:
-        write_text(Path(output), text)
+        write_pieces(Path(output), pieces)
 
 
-def _live_snapshot(reader: str) -> str:
+def _live_snapshot(reader: str) -> Iterable[str]:
     return snapshot_to_json(take_snapshot(Runner(), Path("/"), reader=reader))

@@ -5,16 +5,23 @@ What an echo looks like is the command line's business: it passes ``echo=``, sin
 
 from __future__ import annotations
 
+import codecs
 import os
+import selectors
 import shlex
 import shutil
 import subprocess
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from asymgen.errors import CommandFailedError
+
+Value = TypeVar("Value")
 
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 """ip(8) lies in /sbin on many systems, which is not in the PATH of those who are not root."""
@@ -91,12 +98,33 @@ class Runner:
         except OSError as problem:
             raise CommandFailedError(f"{pasteable(argv)}: cannot be started: {problem.strerror}") from problem
 
-    def run_together(self, commands: Sequence[Sequence[str]], *, timeout: float = 60.0) -> list[Result]:
-        """Start all at once; their results in the same order, whatever the exit codes. ``timeout`` (in seconds) is
-        for each; a missing program and a timeout raise."""
+    def read_together(
+        self,
+        commands: Sequence[Sequence[str]],
+        read: Callable[[Sequence[str], Iterator[str]], Value],
+        *,
+        timeout: float = 60.0,
+    ) -> list[tuple[Result, Value]]:
+        """Start all at once. ``read`` gets the output of each in pieces, in the order of ``commands``, while it is
+        written; what it leaves over is thrown away. Its values, with the results, whatever the exit codes (their
+        ``stdout`` is empty). ``timeout`` (in seconds) is for each; a missing program and a timeout raise."""
         with ExitStack() as started:
             processes = [started.enter_context(self._started(argv)) for argv in commands]
-            return [self._ended(process, argv, timeout=timeout) for process, argv in zip(processes, commands)]
+            return [self._read(process, argv, read, timeout=timeout) for process, argv in zip(processes, commands)]
+
+    @staticmethod
+    def _read(
+        process: subprocess.Popen[bytes],
+        argv: Sequence[str],
+        read: Callable[[Sequence[str], Iterator[str]], Value],
+        *,
+        timeout: float,
+    ) -> tuple[Result, Value]:
+        errors: list[bytes] = []
+        pieces = _pieces(process, argv, errors=errors, timeout=timeout)
+        value = read(argv, pieces)
+        deque(pieces, maxlen=0)  # a process with a full pipe would never end
+        return Result(tuple(argv), process.returncode, "", _decoded(b"".join(errors))), value
 
     def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float, cwd: Path | None) -> Result:
         stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
@@ -134,8 +162,41 @@ class Runner:
         try:
             stdout, stderr = process.communicate(None if text is None else os.fsencode(text), timeout=timeout)
         except subprocess.TimeoutExpired:
-            raise CommandFailedError(f"{pasteable(argv)}: no end after {timeout:g} seconds") from None
+            raise _too_long(argv, timeout) from None
         return Result(tuple(argv), process.returncode, _decoded(stdout), _decoded(stderr))
+
+
+def _pieces(
+    process: subprocess.Popen[bytes], argv: Sequence[str], *, errors: list[bytes], timeout: float
+) -> Iterator[str]:
+    """What ``process`` writes, until its end; what comes by standard error goes to ``errors``."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    deadline = time.monotonic() + timeout
+    with selectors.DefaultSelector() as ready:
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                ready.register(pipe, selectors.EVENT_READ)
+        while ready.get_map():
+            waiting = ready.select(max(0.0, deadline - time.monotonic()))
+            if not waiting:
+                raise _too_long(argv, timeout)
+            for key, _ in waiting:
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    ready.unregister(key.fileobj)
+                elif key.fileobj is process.stderr:
+                    errors.append(data)
+                else:
+                    yield decoder.decode(data)
+    yield decoder.decode(b"", final=True)
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise _too_long(argv, timeout) from None
+
+
+def _too_long(argv: Sequence[str], timeout: float) -> CommandFailedError:
+    return CommandFailedError(f"{pasteable(argv)}: no end after {timeout:g} seconds")
 
 
 def _decoded(output: bytes) -> str:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from asymgen.errors import CommandFailedError, UnsupportedError
+from asymgen.folded_routes import FoldedObjects, singles
 from asymgen.iproute2 import decode
+from asymgen.json_stream import ROUTES, read_list
+from asymgen.model import Family
 from asymgen.system.commands import Result, Runner, pasteable
 from asymgen.system.configured import shell_settings
 from asymgen.system.firewall import read_firewall_groups
@@ -37,6 +42,8 @@ IP_OBJECTS: Mapping[str, tuple[str, ...]] = {
 }
 """What a snapshot holds, and what follows ``ip -j -d`` to get it."""
 
+Objects = Union[list[dict[str, Any]], FoldedObjects]
+
 NOT_ROOT = "Not run as root: firewall rules and other users' files may be missing from what was read."
 
 _IP = ("ip", "-j", "-d")
@@ -58,7 +65,7 @@ def take_snapshot(run: Runner, root: Path = Path("/"), *, reader: str = "auto") 
     files = HostFiles(root)
     notes: list[str] = []
     objects = _objects(run, files, reader=reader, notes=notes)
-    if any("nhid" in route for key in ("routes4", "routes6") for route in objects[key]):
+    if any("nhid" in route for key in ROUTES for route in singles(objects[key])):
         # With net.ipv4.nexthop_compat_mode=0 a route has no legs but the id of a nexthop object.
         objects["nexthops"] = _ip_objects(run, ("nexthop", "show"), notes=notes)
     if os.geteuid() != 0:
@@ -106,33 +113,54 @@ def _objects(run: Runner, files: HostFiles, *, reader: str, notes: list[str]) ->
 def _all_ip_objects(run: Runner, *, notes: list[str]) -> dict[str, Any]:
     """All questions are asked at once: half of the time of each is the start of a process."""
     _refuse_missing(run)
-    first = run.run_together([(*_IP, *words) for words in IP_OBJECTS.values()])
-    return {
-        key: _found(words, _settled(run, result, notes=notes), notes=notes)
-        for (key, words), result in zip(IP_OBJECTS.items(), first)
-    }
+    first = _ask(run, [(*_IP, *words) for words in IP_OBJECTS.values()])
+    return {key: _found(_settled(run, said, notes=notes), notes=notes) for key, said in zip(IP_OBJECTS, first)}
 
 
-def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> list[dict[str, Any]]:
+def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> Objects:
     _refuse_missing(run)
-    return _found(words, _settled(run, run.run((*_IP, *words), check=False), notes=notes), notes=notes)
+    return _found(_settled(run, _ask(run, [(*_IP, *words)])[0], notes=notes), notes=notes)
 
 
-def _found(words: tuple[str, ...], result: Result, *, notes: list[str]) -> list[dict[str, Any]]:
-    argv = result.argv
-    if result.returncode != 0 and "-6" in words and any(text in result.stderr for text in _NO_SUPPORT):
+@dataclass(frozen=True)
+class _Said:
+    """What ip(8) said: how it ended, and the value of its JSON or the end of what is none."""
+
+    result: Result
+    value: Any
+    problem: str = ""
+
+
+def _ask(run: Runner, commands: Sequence[Sequence[str]]) -> list[_Said]:
+    return [_Said(result, *value) for result, value in run.read_together(commands, _read_json)]
+
+
+def _read_json(argv: Sequence[str], pieces: Iterator[str]) -> tuple[Any, str]:
+    """The value, and what is wrong with the text; a list of routes may be folded."""
+    first = next(filter(str.strip, pieces), "")
+    try:
+        if "route" in argv and first.lstrip()[:1] == "[":
+            return read_list(chain((first,), pieces), Family.IPV6 if "-6" in argv else Family.IPV4), ""
+        return decode("".join(chain((first,), pieces)) or "[]"), ""
+    except ValueError:
+        return None, "broken" if first.lstrip()[:1] == "[" else "none"
+
+
+def _found(said: _Said, *, notes: list[str]) -> Objects:
+    argv, result = said.result.argv, said.result
+    if result.returncode != 0 and "-6" in argv and any(text in result.stderr for text in _NO_SUPPORT):
         notes.append(f"The kernel has no IPv6 here: {pasteable(argv)}: {result.last_error_line}")
         return []
     _refuse_failure(result)
-    try:
-        found = decode(result.stdout or "[]")
-    except ValueError:
-        if result.stdout.lstrip()[:1] == "[":
-            raise CommandFailedError(f"{pasteable(argv)}: its JSON ends too early or is broken") from None
-        raise UnusableIpError(f"this ip(8) prints no JSON for: {pasteable(argv)}", hint=_NEEDS_JSON) from None
-    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+    if said.problem == "broken":
+        raise CommandFailedError(f"{pasteable(argv)}: its JSON ends too early or is broken")
+    if said.problem:
+        raise UnusableIpError(f"this ip(8) prints no JSON for: {pasteable(argv)}", hint=_NEEDS_JSON)
+    found = said.value
+    if not isinstance(found, (list, FoldedObjects)) or not all(isinstance(item, dict) for item in singles(found)):
         raise UnsupportedError(f"{pasteable(argv)}: printed JSON that is no list of objects", hint=_NEEDS_JSON)
-    return [item for item in found if item]  # old versions print {} for what they leave out
+    # Old versions print {} for what they leave out.
+    return found if isinstance(found, FoldedObjects) else [item for item in found if item]
 
 
 def _refuse_missing(run: Runner) -> None:
@@ -140,15 +168,15 @@ def _refuse_missing(run: Runner) -> None:
         raise UnusableIpError("there is no ip(8) on this host", hint=_NEEDS_JSON)
 
 
-def _settled(run: Runner, result: Result, *, notes: list[str]) -> Result:
-    """``result``, or another of the same command where the kernel says that something changed meanwhile."""
+def _settled(run: Runner, said: _Said, *, notes: list[str]) -> _Said:
+    """``said``, or what the same command says later where the kernel says that something changed meanwhile."""
     for _ in range(_TRIES - 1):
-        if "interrupted" not in result.stderr:
-            return result
-        result = run.run(result.argv, check=False)
-    if "interrupted" in result.stderr:
-        notes.append(f"Something changed while it was read, {_TRIES} times in a row: {pasteable(result.argv)}")
-    return result
+        if "interrupted" not in said.result.stderr:
+            return said
+        said = _ask(run, [said.result.argv])[0]
+    if "interrupted" in said.result.stderr:
+        notes.append(f"Something changed while it was read, {_TRIES} times in a row: {pasteable(said.result.argv)}")
+    return said
 
 
 def _refuse_failure(result: Result) -> None:

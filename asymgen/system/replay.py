@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asymgen.errors import InputError
+from asymgen.folded_routes import FoldedObjects
 from asymgen.system.commands import NOT_FOUND, Result, Runner, pasteable
 from asymgen.system.host_files import HostFiles
 from asymgen.system.probe import IP_OBJECTS, describe_host
@@ -55,6 +56,8 @@ def _decoded(value: Any) -> Any:
         return value if value.isascii() else _letters(value)
     if isinstance(value, list):
         return [_decoded(item) for item in value]
+    if isinstance(value, FoldedObjects):
+        return value.mapped(_decoded)
     if isinstance(value, dict):
         return {_decoded(key): _decoded(item) for key, item in value.items()}
     return value

@@ -17,8 +17,8 @@ from tests.source_tree import Module, modules, read_module
 
 # Layer: (its modules, the layers that it may import besides itself). A module stands in exactly one.
 LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "vocabulary": (("", "model", "errors"), ()),
-    "words": (("iproute2", "prefixes"), ("vocabulary",)),
+    "vocabulary": (("", "model", "errors", "prefix_set"), ()),
+    "words": (("iproute2", "prefixes", "json_stream", "folded_routes"), ("vocabulary",)),
     "parse": (("parse", "parse_*"), ("vocabulary", "words")),
     "lookup": (("lookup", "lookup_*", "source_address"), ("vocabulary", "words")),
     "choices": (("choices",), ("vocabulary",)),
@@ -66,6 +66,7 @@ PURE_PARTS = {
     "sys": {"version_info", "maxsize"},  # tomllib or tomli
     "pathlib": {"PurePosixPath", "PurePath"},
     "io": {"StringIO"},
+    "socket": {"AF_INET", "AF_INET6", "inet_pton"},  # text to bytes
 }
 WORLDLY_CALLS = {"open", "print", "input", "exit", "quit", "breakpoint", "exec", "eval", "__import__"}
 

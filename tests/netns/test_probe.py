@@ -32,7 +32,7 @@ from asymgen.parse import snapshot_to_json
 from asymgen.system.commands import Runner
 from asymgen.system.probe import take_snapshot
 runner = Runner(echo=lambda line: print(line, file=sys.stderr))
-sys.stdout.write(snapshot_to_json(take_snapshot(runner, Path(sys.argv[2]))))
+sys.stdout.writelines(snapshot_to_json(take_snapshot(runner, Path(sys.argv[2]))))
 """
 V4, V6 = Family.IPV4, Family.IPV6
 HOSTILE_NAMES = (

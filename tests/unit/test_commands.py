@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -94,19 +95,64 @@ def test_silent_without_echo(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
+def whole(_: Sequence[str], pieces: Iterator[str]) -> str:
+    return "".join(pieces)
+
+
 def test_commands_together_run_at_the_same_time(tmp_path: Path) -> None:
     """Each waits for the other's file: one after the other they would never end."""
     wait = 'touch "$1"; until [ -e "$2" ]; do sleep 0.01; done; echo "$3"; exit "$3"'
     one, other = str(tmp_path / "one"), str(tmp_path / "other")
-    found = Runner().run_together(
-        [("sh", "-c", wait, "sh", one, other, "3"), ("sh", "-c", wait, "sh", other, one, "4")]
+    found = Runner().read_together(
+        [("sh", "-c", wait, "sh", one, other, "3"), ("sh", "-c", wait, "sh", other, one, "4")], whole
     )
-    assert [(result.returncode, result.stdout) for result in found] == [(3, "3\n"), (4, "4\n")]
+    assert [(result.returncode, output) for result, output in found] == [(3, "3\n"), (4, "4\n")]
 
 
 def test_more_than_a_pipe_holds_from_each_of_several() -> None:
     big = ("sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x")
-    assert [len(result.stdout) for result in Runner().run_together([big, big, big])] == [300000] * 3
+    assert [len(output) for _, output in Runner().read_together([big, big, big], whole)] == [300000] * 3
+
+
+def test_output_arrives_while_it_is_written_and_errors_beside_it(tmp_path: Path) -> None:
+    """The program waits for a file that is only made once its first line was read; its errors fill a pipe meanwhile."""
+    script = (
+        'echo first; head -c 300000 /dev/zero | tr "\\0" x >&2; until [ -e "$1" ]; do sleep 0.01; done; echo second'
+    )
+    there = tmp_path / "there"
+
+    def read(_: Sequence[str], pieces: Iterator[str]) -> list[str]:
+        first = next(filter(None, pieces))
+        there.touch()
+        return [first, "".join(pieces)]
+
+    ((result, output),) = Runner().read_together([("sh", "-c", script, "sh", str(there))], read)
+    assert output == ["first\n", "second\n"]
+    assert len(result.stderr) == 300000
+
+
+def test_a_character_between_two_pieces_stays_whole() -> None:
+    """An odd byte before, so that two-byte characters lie across every border of pieces; at the end half a one."""
+    script = "printf x; head -c 200000 /dev/zero | LC_ALL=C sed 's/./\\xc3\\xa9/g'; printf '\\303'"
+    ((_, output),) = Runner().read_together([("sh", "-c", script)], whole)
+    assert output == "x" + "é" * 200000 + "\udcc3"
+
+
+def test_what_is_not_read_is_thrown_away() -> None:
+    """A reader that stops early does not leave the program before a full pipe."""
+    big = ("sh", "-c", "head -c 300000 /dev/zero; exit 3")
+    ((result, output),) = Runner().read_together([big], lambda _, pieces: len(next(pieces)), timeout=30.0)
+    assert result.returncode == 3
+    assert 0 < output < 300000
+
+
+def test_a_program_that_closes_its_pipes_and_stays_is_ended(tmp_path: Path) -> None:
+    name = tmp_path / "pid"
+    staying = ("sh", "-c", 'echo $$ >"$1"; exec sleep 60 >&- 2>&-', "sh", str(name))
+    with pytest.raises(CommandFailedError, match="no end after"):
+        Runner().read_together([staying], whole, timeout=2.0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(name.read_text(encoding="utf-8")), 0)
 
 
 def test_none_of_several_outlives_a_failure(tmp_path: Path) -> None:
@@ -115,9 +161,9 @@ def test_none_of_several_outlives_a_failure(tmp_path: Path) -> None:
     sleeping = [("sh", "-c", 'echo $$ >"$1"; exec sleep 60', "sh", name) for name in files]
     started = ("sh", "-c", 'until [ -s "$1" ] && [ -s "$2" ]; do sleep 0.01; done', "sh", *files)
     with pytest.raises(CommandFailedError, match="no end after"):
-        Runner().run_together([started, *sleeping], timeout=5.0)
+        Runner().read_together([started, *sleeping], whole, timeout=5.0)
     for name in files:
         with pytest.raises(ProcessLookupError):
             os.kill(int(Path(name).read_text(encoding="utf-8")), 0)
     with pytest.raises(MissingProgramError):
-        Runner().run_together([("true",), ("no-such-program-here",)])
+        Runner().read_together([("true",), ("no-such-program-here",)], whole)
