@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import os
@@ -10,7 +11,7 @@ import sys
 import click
 
 from asymgen import __version__
-from asymgen.errors import AsymgenError, InputError
+from asymgen.errors import AsymgenError, CommandFailedError, InputError
 
 COMMANDS = {
     "detect": "Show what is wrong and what would be written; with --write, write it.",
@@ -26,6 +27,8 @@ COMMANDS = {
     "remove": "Take away exactly what detect --write wrote.",
 }
 DEFECT = 70
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a write to standard output may meet, with no name of a file to it."""
 
 
 class LazyGroup(click.Group):
@@ -68,6 +71,7 @@ def main() -> None:
     # What is made here lives to the end, which is soon: looking for garbage in cycles was a fifth of the time of
     # a host with 20,000 routes (docs/benchmarks.md).
     gc.disable()
+    _open_what_is_closed()
     try:
         code = asymgen.main(prog_name="asymgen", standalone_mode=False)
         sys.stdout.flush()
@@ -80,18 +84,39 @@ def main() -> None:
         _say(error)
         code = error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         code = 141
     except RecursionError:
         _say(InputError("the input is nested too deeply to be read"))
         code = InputError.exit_code
-    except Exception:  # noqa: BLE001 - the last line of defence: a defect has an exit code of its own
-        import traceback
-
-        traceback.print_exc()
-        click.echo("asymgen: this is a defect in asymgen; please report it with the lines above", err=True)
-        code = DEFECT
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a defect has an exit code of its own
+        code = _code_of(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_what_is_closed() -> None:
+    """Of standard input, output and error: a file that is opened later would get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8"))  # noqa: SIM115 - to the end
+
+
+def _give_up_output() -> None:
+    """What is still in its buffer goes nowhere: Python would try once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _code_of(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        _say(CommandFailedError(f"cannot write: {error.strerror}", hint="free some space, then run again"))
+        _give_up_output()
+        return CommandFailedError.exit_code
+    import traceback
+
+    traceback.print_exception(type(error), error, error.__traceback__)
+    click.echo("asymgen: this is a defect in asymgen; please report it with the lines above", err=True)
+    return DEFECT
 
 
 def _say(error: AsymgenError) -> None:

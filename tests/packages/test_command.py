@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.case_files import DIRECTORY
 from tests.command_line import TREE, asymgen
 from tests.packages.built import DATE, MAINTAINER, of_case, unpacked
@@ -142,3 +144,17 @@ def test_readme_shows_what_it_prints(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "asymgen", *argv], cwd=tmp_path, env=environment, capture_output=True,
                           text=True, check=False)  # fmt: skip
     assert done.stdout == found[2]
+
+
+@pytest.mark.netns
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    """Said before anything is read; what only shows when it is tried has a name as well."""
+    shell = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+    read_only = ("unshare", "--mount", "sh", "-ec", shell, "sh", str(tmp_path))
+    done = asymgen("package", *snapshots("two-subnets"), "-o", str(tmp_path), prefix=read_only)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (6, f"asymgen: -o {tmp_path}: you cannot write to it")
+    done = asymgen("package", *snapshots("two-subnets"), "-o", "/proc")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        5,
+        "asymgen: /proc: cannot make a directory in it: No such file or directory",
+    )

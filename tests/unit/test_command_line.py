@@ -375,3 +375,24 @@ def test_a_defect_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     done = asymgen("commands", "--snapshot", TWO_SUBNETS, environment={"PYTHONPATH": f"{tmp_path}:{TREE}"})
     assert done.returncode == 70
     assert "this is a defect in asymgen" in done.stderr
+
+
+# --- standard input and output that are not there ----------------------------------------------------
+
+
+def test_output_that_is_full_is_no_defect() -> None:
+    argv = [sys.executable, "-m", "asymgen", "detect", "--snapshot", TWO_SUBNETS]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(argv, cwd=TREE, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (5, "asymgen: cannot write: No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("closed", "source", "code"), [(">&-", TWO_SUBNETS, 0), ("<&-", TWO_SUBNETS, 0), ("<&-", "-", 6), ("2>&-", "-", 6)]
+)
+def test_closed_files_are_no_defect(closed: str, source: str, code: int) -> None:
+    """As a daemon or a cron job may have them. Nothing that is read or written gets their numbers."""
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+    done = asymgen("detect", "--snapshot", source, prefix=shell)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.returncode == code
