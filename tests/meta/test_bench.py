@@ -76,3 +76,7 @@ def test_one_tiny_round_of_each() -> None:
     assert len(tables) == 8
     assert all(len(table.rows) >= 2 for table in tables)
     assert all(row.median and (row.ratio or row.spread) for table in tables for row in table.rows)
+    [one_host] = [table for table in tables if table.title == "A package of one host"]
+    bare = set(package.BARE.values()) | {f"nfpm, {form}" for form in package.BARE if len(package.BUILDERS) > 1}
+    assert {row.name for row in one_host.rows if row.ratio == "1"} == bare
+    assert len(one_host.rows) == 2 * len(bare)
