@@ -59,6 +59,22 @@ def test_image_build_only_enables(chroot: Tree, tmp_path: Path) -> None:
     assert chroot.ours() == set()
 
 
+@pytest.mark.parametrize("backend", ["sysv", "ifupdown"])
+def test_image_build_leaves_the_kernel_of_its_host_alone(backend: str, chroot: Tree, tmp_path: Path) -> None:
+    """Which may be one that asymgen configured: its rules are of the same protocol, and its MAC addresses may fit."""
+    chroot.net.ip("rule", "add", "from", "192.0.2.10", "lookup", "1", "priority", "32000", "protocol", "97")
+    before = chroot.net.ip("rule", "show")
+    made = of_case("dual-stack-static", backend, tmp_path / "built", "--any-host", "--format", "deb")
+    chroot.run("dpkg", "--install", chroot.put(made.deb))
+    chroot.run("dpkg", "--remove", NAME)
+    assert chroot.net.ip("rule", "show") == before
+    lock = chroot.root / "run/asymgen.lock"
+    assert not lock.exists(), "nothing ran that takes it"
+    lock.touch()
+    chroot.run("dpkg", "--purge", NAME)
+    assert not lock.exists()
+
+
 def test_units_are_what_systemd_expects(chroot: Tree, built: Result) -> None:
     chroot.run("dpkg", "--force-depends", "--install", chroot.put(built.deb))
     units = sorted(chroot.root.glob("usr/lib/systemd/system/asymgen*"))
