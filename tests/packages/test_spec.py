@@ -147,7 +147,7 @@ def _asks_for_what_it_needs(workshop: Workshop) -> None:
 def _of_the_metadata() -> list[str]:
     """What rpm's own generator makes of setup.cfg."""
     version = output_of("/usr/bin/python3", "-Ic", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
-    parts = [f"python(abi) = {version}", f"python{version}dist(click) >= 8.1", f"python{version}dist(jinja2) >= 3"]
+    parts = [f"python(abi) = {version}", f"python{version}dist(click) >= 8", f"python{version}dist(jinja2) >= 2.11"]
     return [*parts, *([f"python{version}dist(tomli) >= 2"] if version in ("3.9", "3.10") else [])]
 
 
