@@ -16,6 +16,7 @@ _RPM_NAMES = {
 def depends(detection: Detection, form: str) -> tuple[str, ...]:
     """Dependencies for ``deb`` or ``rpm``, with the versions that the plan needs."""
     names = [name for use in detection.backends for name in BACKENDS[use.name].depends(detection.state, form)]
+    names.append("iproute2" if form == "deb" else "iproute")  # the check asks it, whoever configures
     since = networkd_since(detection.state) if networkd.NAME in [use.name for use in detection.backends] else 0
     return tuple(sorted({_versioned(name, form, since) for name in names}))
 

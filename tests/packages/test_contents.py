@@ -61,7 +61,10 @@ def test_conffiles_of_other_versions_go_on_upgrade(built: Result) -> None:
             "networkmanager", {"iproute2", "network-manager (>= 1.20)"},
             {"(iproute or iproute2)", "NetworkManager >= 1.20"},
         ),
-        ("systemd-networkd", {"systemd (>= 250)"}, {"(systemd-networkd >= 250 or systemd-network >= 250)"}),
+        (
+            "systemd-networkd", {"iproute2", "systemd (>= 250)"},
+            {"(iproute or iproute2)", "(systemd-networkd >= 250 or systemd-network >= 250)"},
+        ),
         ("sysv", {"iproute2"}, {"(iproute or iproute2)"}),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages.built import Result, of_case, unpacked
+from tests.packages.built import Result, of_case, output_of, unpacked
 from tests.packages.checkers import OF_ITSELF, OF_PACKAGES, checkers
 
 
@@ -28,6 +29,33 @@ def test_lintian_is_asked_for_real(tmp_path: Path) -> None:
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-b", str(tree), str(tmp_path / "x.deb")], check=True)
     argv = ["lintian", "--allow-root", str(tmp_path / "x.deb")]
     assert "non-standard-file-perm" in subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+
+
+def test_what_lintian_does_not_see(built: Result, tmp_path: Path) -> None:
+    """Tried fault by fault: it says nothing of any of these (Debian 12's)."""
+    tree = unpacked(built.deb, tmp_path / "tree")
+    scripts = {path.name: path.read_text() for path in (tree / "DEBIAN").iterdir() if path.name not in _NO_SCRIPTS}
+    started = re.findall(r"update-rc\.d (\S+) defaults", scripts["postinst"])
+    assert re.findall(r"update-rc\.d (\S+) remove", scripts["postrm"]) == started
+    assert re.findall(r"invoke-rc\.d --skip-systemd-native (\S+) stop", scripts["prerm"]) == started
+    for script in (tree / "etc/init.d").glob("*"):
+        text = script.read_text()
+        assert re.findall(r"^# Required-St(?:art|op): +(.*)$", text, re.MULTILINE) == ["$network $remote_fs"] * 2
+        for action in ("start", "stop", "restart", "force-reload", "status"):
+            assert re.search(rf"^ +([a-z-]+ \| )*{action}( \| [a-z-]+)*\)", text, re.MULTILINE), action
+    [changelog] = (tree / "usr/share/doc").glob("*/changelog.gz")
+    name, version = (output_of("dpkg-deb", "-f", str(built.deb), field).strip() for field in ("Package", "Version"))
+    assert gzip.decompress(changelog.read_bytes()).decode().startswith(f"{name} ({version}) ")
+    assert [path for path in tree.rglob("*") if path.is_dir() and not any(path.iterdir())] == []
+    interpreters = {path.read_bytes().split(b"\n")[0] for path in tree.rglob("*") if path.is_file() and _runs(path)}
+    assert interpreters == {b"#!/bin/sh"}
+
+
+_NO_SCRIPTS = ("control", "conffiles", "md5sums")
+
+
+def _runs(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o111)
 
 
 @pytest.mark.netns
