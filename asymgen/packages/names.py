@@ -14,6 +14,8 @@ from asymgen.errors import InputError, UnsupportedError, UsageError
 from asymgen.packages.model import ANY_CONFIG
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_LONGEST = 128
+"""Neither dpkg nor rpm has a limit, but the file's name has one, 255 bytes with the version."""
 _VERSION = re.compile(r"[0-9][A-Za-z0-9.+~]*")
 _MAINTAINER = re.compile(r"[^\x00-\x1f\x7f<>(),@]+ <[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+,=-]+)+")
@@ -22,11 +24,13 @@ _PATH = re.compile(r"(/[A-Za-z0-9._@:+,=-]+)+")
 def package_name(hostname: str, given: str | None = None) -> str:
     """The name of the host's package. Raises UsageError for one that the formats do not take."""
     if given is not None:
-        if not _NAME.fullmatch(given):
-            raise UsageError(f"--name {given!r}: a package's name has lower-case letters, digits, '+', '-' and '.'")
+        if not _NAME.fullmatch(given) or len(given) > _LONGEST:
+            raise UsageError(
+                f"--name {given!r}: a package's name has 2 to {_LONGEST} lower-case letters, digits, '+', '-' and '.'"
+            )
         return given
     mapped = re.sub(r"[^a-z0-9+.-]+", "-", hostname.lower()).strip("-.+")
-    if not mapped:
+    if not mapped or len(ANY_CONFIG) + 1 + len(mapped) > _LONGEST:
         raise UsageError(
             f"the host's name, {hostname!r}, gives no package name",
             hint="give one, in a run for this host alone: --name NAME",

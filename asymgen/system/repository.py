@@ -39,12 +39,20 @@ def require_repository_tools(run: Runner, kinds: Sequence[str]) -> None:
 
 
 def require_key(run: Runner, key: str) -> None:
-    """Raises InputError where gpg has no secret key of that name: before anything is built."""
+    """Raises InputError where gpg has no secret key of that name, or cannot sign by it (expired, locked and nobody to
+    ask): before anything is built. Whoever is asked for a passphrase is asked here, and gpg's agent remembers it."""
     if not run.has("gpg"):
         raise UnsupportedError("packages are signed by gpg, which is not here", hint="it is in the package gnupg")
     done = run.run(("gpg", "--batch", "--list-secret-keys", "--", key), check=False)
     if done.returncode != 0:
         raise InputError(f"--sign {key}: gpg has no such secret key", hint="gpg --list-secret-keys shows those it has")
+    words = ("--batch", "--quiet", "--armor", "--local-user", key, "--detach-sign", "--output", "-")
+    done = run.run(("gpg", *words), input="", check=False, timeout=600)
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["gpg does not say why"])[0]
+        raise InputError(
+            f"--sign {key}: cannot sign with this key: {reason}", hint="try it: gpg --local-user KEY --sign FILE"
+        )
 
 
 def lay_out(run: Runner, kind: str, folder: Path, *, key: str) -> None:

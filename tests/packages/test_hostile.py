@@ -198,3 +198,9 @@ def test_a_host_without_a_usable_name_needs_one() -> None:
         names.package_name("***")
     with pytest.raises(UsageError, match="lower-case"):
         names.package_name("web1", "../x")
+    for given in ("a", "a" * 129):
+        with pytest.raises(UsageError, match="2 to 128 lower-case"):
+            names.package_name("web1", given)
+    assert names.package_name("h" * 64).endswith("-" + "h" * 64)  # as long as Linux takes them
+    with pytest.raises(UsageError, match="gives no package name"):
+        names.package_name("h" * 200)

@@ -98,6 +98,16 @@ def test_what_is_refused(ring: Keyring, tmp_path: Path) -> None:
         assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_key_that_cannot_sign(ring: Keyring, tmp_path: Path) -> None:
+    """One with a passphrase and nobody to ask; said before anything is built."""
+    made = ("--pinentry-mode", "loopback", "--passphrase", "secret", "--quick-gen-key", "locked@example.org", "rsa3072")
+    ring.gpg(*made, "sign")
+    subprocess.run(["gpgconf", "--kill", "gpg-agent"], env={**os.environ, **ring.environment}, check=True)
+    found, _, error = package(ring, tmp_path / "out", "--sign", "locked@example.org")
+    assert (found, "--sign locked@example.org: cannot sign with this key: gpg: " in error) == (6, True), error
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.mark.netns
 def test_apt_installs_and_upgrades_from_it(ring: Keyring, net: Namespace, tmp_path: Path) -> None:
     with root_of(SYSTEMS["bookworm"], tmp_path / "machine") as root:
