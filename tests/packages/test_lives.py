@@ -318,6 +318,26 @@ def test_a_version_for_another_backend(server: Machine, row: Boot, tmp_path: Pat
     assert len(own_rules(server)) == len(by_script)
 
 
+SLOW = """#!/bin/sh
+[ "$1" = reload ] || exec /usr/bin/networkctl.real "$@"
+(sleep 1; /usr/bin/networkctl.real reload) >/dev/null 2>&1 &
+"""
+
+
+@pytest.mark.parametrize("row", NETWORKD, ids=str, indirect=True)
+def test_a_daemon_that_is_slow(server: Machine, row: Boot, tmp_path: Path) -> None:
+    """systemd-networkd reloads when the script is done, and takes routes of ours away with its own."""
+    snapshot = snapshot_of(server, tmp_path / "machine.json")
+    install(server, build(snapshot, row, tmp_path / "1", "--version", "1", "--table-base=10"))
+    server.run("mv", "/usr/bin/networkctl", "/usr/bin/networkctl.real")
+    (server.root / "usr/bin/networkctl").write_text(SLOW)
+    (server.root / "usr/bin/networkctl").chmod(0o755)
+    by_script = Boot(row.system, row.manager, "sysv")
+    assert "undone" not in install(server, build(snapshot, by_script, tmp_path / "2", "--version", "2"))
+    prove(server, configuration(row).addresses)
+    assert all(line.endswith("proto 97") for line in own_rules(server))
+
+
 FOLLOWING = Boot("bookworm", "networkd", "systemd-networkd", DHCP)
 
 
