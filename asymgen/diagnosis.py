@@ -7,13 +7,13 @@ subnets, every network that ``main`` names) the promise says how an answer must 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
 from asymgen.lookup import Answer, Kind, Packet, RoutingState, after, before
 from asymgen.model import Address, Family, Host, KernelState, Network, Plan, Route
-from asymgen.promise import Promise
+from asymgen.promise import Promise, Ways
 
 FAR_AWAY: dict[Family, tuple[Address, ...]] = {
     Family.IPV4: (ipaddress.ip_address("45.45.45.45"), ipaddress.ip_address("185.185.185.185")),
@@ -42,72 +42,91 @@ class Question:
 
     source: Address
     destination: Address
-    ways: frozenset[tuple[str, Address | None]]
+    ways: Ways
 
     @property
     def expected(self) -> str:
-        return " or ".join(way_words(interface, gateway) for interface, gateway in sorted(self.ways, key=str))
+        return expected_words(self.ways)
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What every address of an uplink is asked: destinations, each with the ways that the promise allows."""
+
+    sources: tuple[Address, ...]
+    destinations: tuple[tuple[Address, Ways], ...]
 
 
 def find_problems(host: Host, plan: Plan) -> tuple[Problem, ...]:
     """The answers that leave by the wrong way today."""
-    return tuple(_wrong(before(host), telling_questions(host, plan)))
+    return tuple(_wrong(before(host), inquiries(host, plan)))
 
 
 def find_remaining(host: Host, plan: Plan, state: KernelState) -> tuple[Problem, ...]:
     """The answers that would still leave by the wrong way with ``state`` in the kernel."""
-    return tuple(_wrong(after(host, state), telling_questions(host, plan)))
+    return tuple(_wrong(after(host, state), inquiries(host, plan)))
 
 
 def find_both(host: Host, plan: Plan, state: KernelState) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
     """What find_problems() and find_remaining() find, by questions that are made once."""
-    questions = tuple(telling_questions(host, plan))
-    return tuple(_wrong(before(host), questions)), tuple(_wrong(after(host, state), questions))
+    asked = tuple(inquiries(host, plan))
+    return tuple(_wrong(before(host), asked)), tuple(_wrong(after(host, state), asked))
 
 
-def _wrong(routing: RoutingState, questions: Iterable[Question]) -> Iterator[Problem]:
-    """The answers to ``questions`` that leave by the wrong way. Of addresses that are alike one is asked: a host may
-    have ten thousand."""
-    likeness: dict[Address, int] = {}
-    numbers: dict[Hashable, int] = {}
-    known: dict[Hashable, str | None] = {}
-    for question in questions:
-        source = question.source
-        if source not in likeness:
-            likeness[source] = numbers.setdefault(routing.likeness(source), len(numbers))
-        key = (likeness[source], question.destination, question.ways)
-        if key not in known:
-            known[key] = _wrong_way(routing, question)
-        actual = known[key]
-        if actual is not None:
-            yield Problem(source, question.destination, actual, question.expected)
+def _wrong(routing: RoutingState, asked: Iterable[Inquiry]) -> Iterator[Problem]:
+    for inquiry in asked:
+        firsts = alike(routing, inquiry.sources)
+        for destination, ways in inquiry.destinations:
+            answers = first_answers(routing, inquiry.sources, firsts, destination=destination)
+            wrong = {first: answer_words(answer) for first, answer in answers.items() if not _fits(answer, ways)}
+            expected = expected_words(ways) if wrong else ""
+            for source, first in zip(inquiry.sources, firsts) if wrong else ():
+                if first in wrong:
+                    yield Problem(source, destination, wrong[first], expected)
 
 
-def _wrong_way(routing: RoutingState, question: Question) -> str | None:
-    """By which way the answer leaves, in words, or None where that is right."""
-    family = Family(question.destination.version)
-    answer = routing.lookup(Packet(family, question.destination, source=question.source))
-    return None if _fits(answer, question) else answer_words(answer)
+def alike(routing: RoutingState, sources: Iterable[Address]) -> list[int]:
+    """For each of ``sources`` the place of the first one that is answered alike."""
+    firsts: dict[Hashable, int] = {}
+    return [firsts.setdefault(routing.likeness(source), place) for place, source in enumerate(sources)]
 
 
-def _fits(answer: Answer, question: Question) -> bool:
-    ways = {(way.interface, way.gateway) for way in answer.ways}
-    return all(outcome.kind is Kind.UNICAST for outcome in answer.outcomes) and ways == question.ways
+def first_answers(
+    routing: RoutingState, sources: Sequence[Address], firsts: Iterable[int], *, destination: Address
+) -> dict[int, Answer]:
+    """What happens to answers from the ``firsts`` of ``sources``: of addresses that are alike one is asked, as a host
+    may have ten thousand."""
+    family = Family(destination.version)
+    return {
+        first: routing.lookup(Packet(family, destination, source=sources[first])) for first in dict.fromkeys(firsts)
+    }
+
+
+def _fits(answer: Answer, ways: Ways) -> bool:
+    found = {(way.interface, way.gateway) for way in answer.ways}
+    return all(outcome.kind is Kind.UNICAST for outcome in answer.outcomes) and found == ways
 
 
 def telling_questions(host: Host, plan: Plan) -> Iterator[Question]:
     """Every uplink address with the destinations that show whether the promise holds."""
+    for inquiry in inquiries(host, plan):
+        for destination, ways in inquiry.destinations:
+            yield from (Question(source, destination, ways) for source in inquiry.sources)
+
+
+def inquiries(host: Host, plan: Plan) -> Iterator[Inquiry]:
+    """The same, an uplink at a time."""
     own = {address.address for link in host.links for address in link.addresses}
     for family in sorted(plan.active):
         promise = Promise(plan, family)
         destinations = list(dict.fromkeys(_destinations(plan, family, own)))
         for uplink in plan.uplinks:
-            if uplink.family is not family:
-                continue
-            for destination in destinations:
-                ways = promise.ways(uplink, destination)
-                if ways:
-                    yield from (Question(address.address, destination, ways) for address in uplink.addresses)
+            if uplink.family is family:
+                allowed = ((destination, promise.ways(uplink, destination)) for destination in destinations)
+                yield Inquiry(
+                    tuple(address.address for address in uplink.addresses),
+                    tuple((destination, ways) for destination, ways in allowed if ways),
+                )
 
 
 def _destinations(plan: Plan, family: Family, own: set[Address]) -> Iterator[Address]:
@@ -151,6 +170,11 @@ def some_neighbour(network: Network, own: set[Address]) -> Address | None:
 def way_words(interface: str | None, gateway: Address | None) -> str:
     """``eth1 via 198.51.100.1``, ``eth1 directly``."""
     return f"{interface} directly" if gateway is None else f"{interface} via {gateway}"
+
+
+def expected_words(ways: Ways) -> str:
+    """All of ``ways`` in the same words."""
+    return " or ".join(way_words(interface, gateway) for interface, gateway in sorted(ways, key=str))
 
 
 def answer_words(answer: Answer) -> str:

@@ -40,7 +40,7 @@ from asymgen.model import (
     Rule,
     RuleAction,
 )  # fmt: skip
-from asymgen.prefixes import LongestMatch, single_address
+from asymgen.prefixes import LongestMatch
 from asymgen.source_address import ipv4_source, ipv6_source
 
 __all__ = ["Answer", "Fate", "Kind", "Outcome", "Packet", "RoutingState", "Step", "after", "before", "with_rules"]
@@ -89,9 +89,8 @@ class RoutingState:
         """Equal for two of the host's addresses that no rule and no route tells apart: what is true of a packet
         from one of them is true of the same packet from the other (but for its source)."""
         # A multipath route may prefer the leg whose own address is the source's.
-        if self._asks_legs or source not in self._holders:
-            return source
-        return self._holders[source], self._sources[Family(source.version)].of(single_address(source))
+        holder = None if self._asks_legs else self._holders.get(source)
+        return source if holder is None else (holder, self._sources[source.version].holding(source))
 
     def lookup(self, packet: Packet, *, explain: bool = False) -> Answer:
         """What happens to ``packet``; with ``explain``, each rule's fate too.
@@ -295,7 +294,7 @@ def _key(route: Route) -> tuple[Family, int, Network, Network | None, int, int]:
     return route.family, route.table, route.destination, route.source, route.tos, route.metric
 
 
-def _selected_sources(rules: Iterable[Rule], routes: Iterable[Route]) -> dict[Family, LongestMatch]:
+def _selected_sources(rules: Iterable[Rule], routes: Iterable[Route]) -> dict[int, LongestMatch]:
     """What rules and routes select sources by. The longest of them that holds an address says which others do."""
     asked = [*(rule.source for rule in rules), *(route.source for route in routes)]
     selected = [network for network in asked if network is not None]

@@ -35,10 +35,16 @@ class LongestMatch:
 
     def of(self, network: Network) -> Network | None:
         """The longest that is or holds ``network``."""
-        number = int(network.network_address)
+        return self._longest(int(network.network_address), network.prefixlen, network.max_prefixlen)
+
+    def holding(self, address: Address) -> Network | None:
+        """The longest that holds ``address``."""
+        return self._longest(int(address), address.max_prefixlen, address.max_prefixlen)
+
+    def _longest(self, number: int, most: int, bits: int) -> Network | None:
         for length, networks in self._by_length:
-            if length <= network.prefixlen:
-                found = networks.get(number >> (network.max_prefixlen - length))
+            if length <= most:
+                found = networks.get(number >> (bits - length))
                 if found is not None:
                     return found
         return None

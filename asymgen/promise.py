@@ -27,7 +27,7 @@ class Promise:
     def ways(self, uplink: Uplink, destination: Address) -> Ways:
         """The ways (interface, gateway) that an answer from ``uplink`` may take to ``destination``; more than one
         for a multipath route, none where an error route of ``main`` decides, as an administrator wants it."""
-        known = self._known(single_address(destination))
+        known = self._known(destination)
         own = self._own_prefix(uplink, destination)
         if own is not None and (known is None or known.prefixlen <= own.prefixlen):
             return frozenset({(uplink.interface, None)})
@@ -35,10 +35,10 @@ class Promise:
             return frozenset()
         return self._by_main(uplink, known)
 
-    def _known(self, destination: Network) -> Network | None:
-        known = self._longest.of(destination)
+    def _known(self, destination: Address) -> Network | None:
+        known = self._longest.holding(destination)
         for bulk in self._bulk:
-            found = bulk.networks.of(destination)
+            found = bulk.networks.of(single_address(destination))
             if found is not None and (known is None or found.prefixlen > known.prefixlen):
                 known = found
         return known

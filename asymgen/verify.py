@@ -13,12 +13,21 @@ from dataclasses import dataclass, replace
 
 from asymgen.changes import Changes
 from asymgen.detection import Detection
-from asymgen.diagnosis import FAR_AWAY, Question, answer_words, telling_questions, way_words
+from asymgen.diagnosis import (
+    FAR_AWAY,
+    Question,
+    alike,
+    answer_words,
+    first_answers,
+    inquiries,
+    telling_questions,
+    way_words,
+)
 from asymgen.findings import Finding, Severity, in_order
 from asymgen.foreign import is_catch_all, is_tunnel_rule
 from asymgen.iproute2 import route_words, rule_words
 from asymgen.leftovers import find_leftovers
-from asymgen.lookup import Packet, before
+from asymgen.lookup import Answer, RoutingState, before
 from asymgen.model import (
     PROTOCOL,
     Address,
@@ -85,27 +94,49 @@ def verify(
 
 def _answers(detection: Detection, asked: Iterable[KernelAnswer]) -> Iterator[Finding]:
     """The kernel's own word where it was asked, else the model's; one finding for each source and wrong way."""
-    routing = before(detection.host)
     not_mended = {(problem.source, problem.destination) for problem in detection.remaining}
     live = {(answer.source, answer.destination): answer for answer in asked}
     wrong: dict[tuple[Address, str, str], list[Address]] = {}
-    for question in telling_questions(detection.host, detection.plan):
-        packet = Packet(Family(question.destination.version), question.destination, source=question.source)
-        model = routing.lookup(packet)
-        ways = {(way.interface, way.gateway) for way in model.ways}
-        kernel = live.get((question.source, question.destination))
+    for question, model in _modelled(detection, before(detection.host)):
+        kernel = live.get((question.source, question.destination)) if live else None
         if kernel is None:
-            is_right, actual = ways == question.ways and not model.kind.is_error, answer_words(model)
+            is_right, actual = model.ways == question.ways and not model.is_error, model.words
         else:
             is_right, actual = kernel.way in question.ways, _kernel_words(kernel)
-            if kernel.way is not None and kernel.way not in ways:
-                yield _disagreement(question, actual, answer_words(model))
-        if not is_right and (question.source, question.destination) in not_mended:
+            if kernel.way is not None and kernel.way not in model.ways:
+                yield _disagreement(question, actual, model.words)
+        if is_right:
+            continue
+        if (question.source, question.destination) in not_mended:
             yield _others_decide(question, actual)
-        elif not is_right:
+        else:
             wrong.setdefault((question.source, actual, question.expected), []).append(question.destination)
     for (source, actual, expected), destinations in wrong.items():
         yield _wrong_answer(source, destinations, actual=actual, expected=expected)
+
+
+@dataclass(frozen=True)
+class _Modelled:
+    """What the model answers to one question and to all that are alike."""
+
+    ways: frozenset[tuple[str | None, Address | None]]
+    is_error: bool
+    words: str
+
+
+def _modelled(detection: Detection, routing: RoutingState) -> Iterator[tuple[Question, _Modelled]]:
+    for inquiry in inquiries(detection.host, detection.plan):
+        firsts = alike(routing, inquiry.sources)
+        for destination, ways in inquiry.destinations:
+            answers = first_answers(routing, inquiry.sources, firsts, destination=destination)
+            told = {first: _told(answer) for first, answer in answers.items()}
+            for source, first in zip(inquiry.sources, firsts):
+                yield Question(source, destination, ways), told[first]
+
+
+def _told(answer: Answer) -> _Modelled:
+    ways = frozenset((way.interface, way.gateway) for way in answer.ways)
+    return _Modelled(ways, answer.kind.is_error, answer_words(answer))
 
 
 def _kernel_words(answer: KernelAnswer) -> str:

@@ -7,7 +7,7 @@ many there are. What it costs is in docs/benchmarks.md.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,25 +15,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asymgen.detection import detect
+from asymgen.detection import Detection, detect
+from asymgen.diagnosis import find_both
+from asymgen.lookup import Answer, Packet, RoutingState
 from asymgen.model import Choices, Family, Host, Kept, Link, Network, Route
 from asymgen.parse import parse_host
 from asymgen.prefixes import LongestMatch, is_inside
 from asymgen.report import printable
+from asymgen.verify import verify
 from tests.hosts import make_link, make_route
 
 UPLINKS = 3
-ADDRESSES_EACH = 10
 KERNEL = {"type": "unicast", "protocol": "kernel", "scope": "link"}
 
 
-def big_snapshot(interfaces: int, routes: int) -> dict[str, Any]:
-    """``interfaces`` of which three are uplinks, ten addresses each; ``routes`` to networks behind all of them."""
+def big_snapshot(interfaces: int, routes: int, addresses: int = 10) -> dict[str, Any]:
+    """``interfaces`` of which three are uplinks, ``addresses`` each; ``routes`` to networks behind all of them."""
     names = [f"eth{number}" if number < UPLINKS else f"veth{number}" for number in range(interfaces)]
     start = ipaddress.ip_address("100.64.0.0")
     networks = [ipaddress.ip_network((int(start) + number * 256, 24)) for number in range(interfaces)]
     flags = ["BROADCAST", "UP", "LOWER_UP"]
-    addrs = [[str(network[10 + host]) for host in range(ADDRESSES_EACH)] for network in networks]
+    addrs = [[str(network[10 + host]) for host in range(addresses)] for network in networks]
     rules = [{"priority": at, "src": "all", "table": table} for at, table in ((0, "local"), (32766, "main"))]
     beyond = [ipaddress.ip_network((0x01000000 + number * 256, 24)) for number in range(routes)]
     return {
@@ -125,6 +127,42 @@ def test_longest_match_is_the_longest_of_those_around(networks: list[Network], a
     around = [network for network in networks if network == asked or is_inside(asked, network)]
     expected = max(around, key=lambda network: network.prefixlen, default=None)
     assert LongestMatch(networks).of(asked) == expected
+
+
+@given(networks=st.lists(PREFIXES, max_size=12), asked=PREFIXES)
+def test_longest_match_of_an_address_is_that_of_its_whole_length(networks: list[Network], asked: Network) -> None:
+    address = asked.network_address
+    assert LongestMatch(networks).holding(address) == LongestMatch(networks).of(ipaddress.ip_network(address))
+
+
+CHECKS: dict[str, Callable[[Detection], object]] = {
+    "detect": lambda found: find_both(found.host, found.plan, found.state),
+    "verify": lambda found: verify(found, None),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_of_addresses_that_are_alike_one_is_asked(
+    check: Callable[[Detection], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (_lookups(check, addresses, monkeypatch) for addresses in (2, 200))
+    assert few == many > 0
+
+
+def _lookups(check: Callable[[Detection], object], addresses: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often ``check`` asks the model, on a host with so many addresses on each of three uplinks."""
+    found = detect(parse_host(big_snapshot(3, 100, addresses)), Choices(), Kept())
+    asked: list[Packet] = []
+    lookup = RoutingState.lookup
+
+    def counted(state: RoutingState, packet: Packet, *, explain: bool = False) -> Answer:
+        asked.append(packet)
+        return lookup(state, packet, explain=explain)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RoutingState, "lookup", counted)
+        check(found)
+    return len(asked)
 
 
 @pytest.mark.parametrize(
