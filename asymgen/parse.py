@@ -13,6 +13,7 @@ from typing import Any
 from asymgen.errors import InputError
 from asymgen.folded_routes import FoldedObjects
 from asymgen.iproute2 import decode
+from asymgen.json_text import to_json
 from asymgen.model import Family, Host
 from asymgen.parse_fields import MISSING, MalformedError, number_of, parse_each, shown, text, text_mapping, texts
 from asymgen.parse_links import parse_links
@@ -53,7 +54,7 @@ def snapshot_to_json(snapshot: Mapping[str, Any]) -> Iterator[str]:
             yield from _lines(value.unfolded())
             yield "\n ]"
         else:
-            yield json.dumps(value, indent=1, sort_keys=True).replace("\n", "\n ")
+            yield to_json(value, indent=1, sort_keys=True).replace("\n", "\n ")
     yield "\n}\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from asymgen.cli.itself import itself
 from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_options, repeated_choices
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
+from asymgen.json_text import to_json
 from asymgen.model import PROTOCOL, RuleAction
 from asymgen.report import printable, to_text
 from asymgen.system.files import Written
@@ -140,7 +140,7 @@ def _refuse_contradictions(parameters: dict[str, Any], *, write: bool, check: bo
 
 
 def _as_json(detection: Detection, changes: Changes) -> str:
-    return json.dumps(outcome.document_of(detection, changes), indent=2, ensure_ascii=True)
+    return to_json(outcome.document_of(detection, changes))
 
 
 def _what_was_written(source: Input, detection: Detection, written: Written, parameters: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from asymgen.detection import Detection, detect
 from asymgen.diagnosis import FAR_AWAY
 from asymgen.errors import DifferencesFoundError, UsageError
 from asymgen.findings import Finding, Severity, in_order, is_wrong
+from asymgen.json_text import to_json
 from asymgen.model import Address, Plan
 from asymgen.promise import Promise
 from asymgen.report import printable
@@ -70,7 +70,7 @@ def command(*, form: str, output: str | None, probes: tuple[str, ...], **paramet
 
 _RENDERERS: dict[str, Callable[[Sequence[Finding], str], str]] = {
     "text": lambda findings, host: verify_report.to_text(findings, host=host),
-    "json": lambda findings, host: json.dumps(verify_report.to_document(findings, host=host), indent=2) + "\n",
+    "json": lambda findings, host: to_json(verify_report.to_document(findings, host=host)) + "\n",
     "nagios": lambda findings, host: verify_report.to_nagios(findings, host=host),
     "prometheus": lambda findings, _: verify_report.to_prometheus(findings),
 }
