@@ -76,4 +76,8 @@ def _is_nested(member: Any) -> bool:
 
 
 def _is_plain_object(value: Any) -> bool:
-    return bool(value) and isinstance(value, dict) and not any(map(_is_nested, value.values()))
+    return (
+        bool(value)
+        and isinstance(value, dict)
+        and not any(isinstance(member, _CONTAINERS) and member for member in value.values())
+    )

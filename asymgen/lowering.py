@@ -164,8 +164,10 @@ class _Lowering:
     @cached_property
     def _own_prefixes(self) -> tuple[Network, ...]:
         """Connected prefixes for T: a lone /32 is nobody's neighbour, a peer's /32 is."""
-        own = {single_address(address.address) for address in self.uplink.addresses}
-        prefixes = [prefix for prefix in self.uplink.prefixes if prefix not in own]
+        prefixes = list(self.uplink.prefixes)
+        if any(prefix.prefixlen == self.family.bits for prefix in prefixes):
+            own = {single_address(address.address) for address in self.uplink.addresses}
+            prefixes = [prefix for prefix in prefixes if prefix not in own]
         if self.family is Family.IPV6:
             prefixes.append(LINK_LOCAL)
         return tuple(dict.fromkeys(prefixes))

@@ -14,7 +14,7 @@ import enum
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Union
 
@@ -25,11 +25,19 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 def prefix_of(address: Address, length: int) -> Network:
-    """The prefix of ``length`` bits that ``address`` lies in. By number: from an address, :mod:`ipaddress` would
-    make text and parse it."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return ipaddress.IPv4Network((int(address), length), strict=False)
-    return ipaddress.IPv6Network((int(address), length), strict=False)
+    """The prefix of ``length`` bits that ``address`` lies in; one object for all addresses that share it."""
+    behind = address.max_prefixlen - length
+    if not behind:
+        return _prefix(int(address), length, address.version)
+    return _shared_prefix(int(address) >> behind << behind, length, address.version)
+
+
+def _prefix(start: int, length: int, version: int) -> Network:
+    """By number: from an address, :mod:`ipaddress` would make text and parse it."""
+    return ipaddress.IPv4Network((start, length)) if version == 4 else ipaddress.IPv6Network((start, length))
+
+
+_shared_prefix = lru_cache(maxsize=4096)(_prefix)
 
 
 PROTOCOL = 97
@@ -235,6 +243,14 @@ class InterfaceAddress:
         return Family(self.address.version)
 
     @property
+    def is_usable(self) -> bool:
+        """Whether replies can come from this address: never link-local, multicast, loopback, host
+        scope, tentative or expired ones."""
+        plain = self.address
+        special = plain.is_link_local or plain.is_multicast or plain.is_loopback or plain.is_unspecified
+        return not (special or self.scope in ("host", "link") or self.tentative or self.expired)
+
+    @property
     def network(self) -> Network:
         return prefix_of(self.peer or self.address, self.prefixlength)
 
@@ -263,6 +279,16 @@ class Link:
     @property
     def is_point_to_point(self) -> bool:
         return "POINTOPOINT" in self.flags
+
+    def usable_addresses(self, family: Family) -> tuple[InterfaceAddress, ...]:
+        """The addresses of one family that replies can come from, in the kernel's order."""
+        return self._usable_addresses[family]
+
+    # Asked several times, and a link may have ten thousand addresses.
+    @cached_property
+    def _usable_addresses(self) -> Mapping[Family, tuple[InterfaceAddress, ...]]:
+        usable = [address for address in self.addresses if address.is_usable]
+        return {family: tuple(address for address in usable if address.family is family) for family in Family}
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def assign_numbers(
     return assigned
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Slot:
     """What shares one number: an interface's first next hop of each family, its second, …"""
 
@@ -194,8 +194,8 @@ def _live_numbers(host: Host, *, protocols: Collection[int] = (PROTOCOL,)) -> It
 
 def is_present(host: Host, band: Band) -> bool:
     """Whether the band's owner is on ``host``: by an interface of its, or among the installed managers."""
-    by_name = any(fnmatch.fnmatchcase(link.name, glob) for link in host.links for glob in band.interfaces)
-    return by_name or band.owner in host.managers.installed
+    names = [link.name for link in host.links]
+    return band.owner in host.managers.installed or any(fnmatch.filter(names, glob) for glob in band.interfaces)
 
 
 def _taken_tables(host: Host, kept: Kept) -> set[int]:

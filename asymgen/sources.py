@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from asymgen.model import TABLE_LOCAL, TABLE_MAIN, Address, Host, Network, RouteType
-from asymgen.prefixes import in_order, outermost, single_address
-from asymgen.uplinks import Candidate, usable
+from asymgen.prefixes import LongestMatch, in_order, outermost, single_address
+from asymgen.uplinks import Candidate
 
 
 def select_sources(
@@ -24,10 +24,9 @@ def select_sources(
     by_prefix = rule_by == "prefix" or (rule_by == "auto" and not forwards)
     foreign = _foreign_addresses(host, candidate, rivals)
     safe = [prefix for prefix in candidate.prefixes if by_prefix and _is_own(prefix, foreign)]
+    covered = LongestMatch(safe)
     singles = [
-        single_address(address.address)
-        for address in candidate.addresses
-        if not any(address.address in prefix for prefix in safe)
+        single_address(address.address) for address in candidate.addresses if covered.holding(address.address) is None
     ]
     return outermost(safe) + in_order(singles)
 
@@ -40,12 +39,13 @@ def _is_own(prefix: Network, foreign: Iterable[Address]) -> bool:
 def _foreign_addresses(host: Host, candidate: Candidate, rivals: Iterable[Candidate]) -> list[Address]:
     """Addresses of this family that other interfaces have, or another uplink of this interface."""
     family = candidate.way.family
-    addresses = [
+    others = [link for link in host.links if link.name != candidate.way.interface]
+    addresses = [address.address for link in others for address in link.usable_addresses(family)]
+    addresses += [
         address.address
-        for link in host.links
-        if link.name != candidate.way.interface
+        for link in others
         for address in link.addresses
-        if address.family is family and (usable(address) or address.tentative)
+        if address.tentative and address.family is family
     ]
     for rival in rivals:
         if rival is not candidate and rival.way.interface == candidate.way.interface and rival.way.family is family:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,7 @@ CONTAINER_NAMES = (
     "cilium*", "lxc*", "kube-*", "weave*", "tailscale*", "wt[0-9]*", "azv*", "eni[0-9a-f]*", "vnet[0-9]*",
 )  # fmt: skip
 """Interfaces that containers, virtual machines and overlays make; never uplinks by themselves."""
+_CONTAINER_NAME = re.compile("|".join(map(fnmatch.translate, CONTAINER_NAMES)))
 
 TUNNEL_KINDS = frozenset({"tun", "wireguard", "vxlan", "geneve", "dummy", "ifb", "nlmon", "xfrm", "vti", "vti6"})
 PRIVATE = tuple(
@@ -56,7 +58,7 @@ class Way:
     dynamic: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # it is itself: comparing, or hashing ten thousand addresses, is never meant
 class Candidate:
     """An uplink before it has numbers: a way with the addresses and prefixes that belong to it."""
 
@@ -106,21 +108,8 @@ def _unused_choices(host: Host, eligible: Sequence[Link], found: Found, choices:
             given = f"--gateway {link.name}={gateway} is not used"
             if link.name not in eligible_names:
                 yield f"{given}: {whys[link.name]}"
-            elif family in choices.families and not usable_addresses(link, family):
+            elif family in choices.families and not link.usable_addresses(family):
                 yield f"{given}: {link.name} has no IPv{family.value} address that replies could come from"
-
-
-def usable(address: InterfaceAddress) -> bool:
-    """Whether replies can come from this address: never link-local, multicast, loopback, host
-    scope, tentative or expired ones."""
-    plain = address.address
-    special = plain.is_link_local or plain.is_multicast or plain.is_loopback or plain.is_unspecified
-    return not (special or address.scope in ("host", "link") or address.tentative or address.expired)
-
-
-def usable_addresses(link: Link, family: Family) -> tuple[InterfaceAddress, ...]:
-    """The addresses of one family that replies can come from, in the kernel's order."""
-    return tuple(address for address in link.addresses if address.family is family and usable(address))
 
 
 def why_no_uplink(host: Host, link: Link, choices: Choices, *, given: Mapping[str, tuple[Address, ...]]) -> str:
@@ -132,7 +121,7 @@ def why_no_uplink(host: Host, link: Link, choices: Choices, *, given: Mapping[st
         return chosen or "VRF device: left alone"
     if link.master is not None:
         return _why_enslaved(host, link.master)
-    if not any(usable(address) for address in link.addresses):
+    if not any(link.usable_addresses(family) for family in Family):
         return "no address that replies could come from"
     named = link.name in choices.uplinks or link.name in choices.gateways
     return "" if named else _why_virtual(host, link)
@@ -154,10 +143,12 @@ def _why_enslaved(host: Host, master: str) -> str:
 
 
 def _why_virtual(host: Host, link: Link) -> str:
-    by_name = any(fnmatch.fnmatchcase(link.name, pattern) for pattern in CONTAINER_NAMES)
+    by_name = _CONTAINER_NAME.match(link.name) is not None
     if not by_name and link.kind not in TUNNEL_KINDS:
         return ""
-    families = {address.family for address in link.addresses if usable(address) and is_public(address.address)}
+    families = {
+        family for family in Family if any(is_public(address.address) for address in link.usable_addresses(family))
+    }
     if any(route.family in families for route in default_routes(host, link)):
         return ""
     kind = f"{link.kind} tunnel" if link.kind in TUNNEL_KINDS else "containers or virtual machines"
@@ -198,7 +189,7 @@ def connected_prefixes(host: Host, link: Link, family: Family) -> dict[Address, 
     ]
     onlink.sort(key=lambda network: -network.prefixlen)
     prefixes = {}
-    for address in usable_addresses(link, family):
+    for address in link.usable_addresses(family):
         prefix = address.network
         if prefix.prefixlen == family.bits and address.peer is None:
             prefix = next((network for network in onlink if address.address in network), prefix)
@@ -209,7 +200,7 @@ def connected_prefixes(host: Host, link: Link, family: Family) -> dict[Address, 
 def _known_ways(host: Host, link: Link, choices: Choices, *, given: Mapping[str, tuple[Address, ...]]) -> Iterator[Way]:
     """Steps 1 and 2: what a person gave, else the default routes through the link."""
     for family in sorted(choices.families):
-        if not usable_addresses(link, family):
+        if not link.usable_addresses(family):
             continue
         chosen = list(_given_ways(link, family, given.get(link.name, ())))
         yield from chosen or _routed_ways(host, link, family)
@@ -256,29 +247,33 @@ def _add_shared_gateways(
     known = [way for found in ways.values() for way in found if way.gateway is not None]
     # The order of links is that of their making: it must not decide which of two routers is taken.
     known.sort(key=lambda way: (way.rank, natural(way.interface)))
-    own = {(link.name, family): connected(link, family) for link in links for family in Family}
-    for link in links:
-        for family in Family:
-            if any(way.family is family for way in ways[link.name]) or given.get(link.name) == ():
-                continue
-            for way in known:
-                shared = own[link.name, family] & own[way.interface, family]
-                if way.family is family and any(way.gateway in network for network in shared):
-                    found = f"the gateway of {way.interface}, which lies in {link.name}'s own subnet"
-                    ways[link.name].append(Way(link.name, family, way.gateway, found, rank=1 << 34))
-                    break
+    lacking = [
+        (link, family)
+        for link in links
+        for family in Family
+        if link.usable_addresses(family) and not any(way.family is family for way in ways[link.name])
+        if given.get(link.name) != ()
+    ]
+    own = {(link.name, family): connected(link, family) for link in links for family in Family} if lacking else {}
+    for link, family in lacking:
+        for way in known:
+            shared = own[link.name, family] & own[way.interface, family]
+            if way.family is family and any(way.gateway in network for network in shared):
+                found = f"the gateway of {way.interface}, which lies in {link.name}'s own subnet"
+                ways[link.name].append(Way(link.name, family, way.gateway, found, rank=1 << 34))
+                break
 
 
 def connected(link: Link, family: Family) -> set[Network]:
     """The subnets of a link's usable addresses."""
-    return {address.network for address in usable_addresses(link, family)}
+    return {address.network for address in link.usable_addresses(family)}
 
 
 def _add_fallbacks(host: Host, link: Link, found: list[Way], kept: Kept) -> None:
     """Steps 4 and 5: the DHCP lease, the manager's own configuration, and for a link that is down the
     plan file (its routes are only away for the moment)."""
     for family in Family:
-        if any(way.family is family for way in found) or not usable_addresses(link, family):
+        if any(way.family is family for way in found) or not link.usable_addresses(family):
             continue
         for gateway, words, dynamic in _offered(host, link, kept):
             if Family(gateway.version) is family:
@@ -308,7 +303,7 @@ def _gather(
     notes: list[str] = []
     for link in links:
         for family in sorted(choices.families):
-            if not usable_addresses(link, family):
+            if not link.usable_addresses(family):
                 continue
             mine = [way for way in ways[link.name] if way.family is family]
             if mine:
@@ -324,21 +319,22 @@ def _split(host: Host, link: Link, ways: list[Way], notes: list[str]) -> Iterato
     """One candidate per gateway's subnet: two routers of one subnet cannot be told apart by source."""
     family = ways[0].family
     prefixes = connected_prefixes(host, link, family)
+    distinct = dict.fromkeys(prefixes.values())
     by_subnet: dict[Network | None, Way] = {}
     for way in ways:
-        subnet = None if way.gateway is None else _holding(prefixes.values(), way.gateway)
+        subnet = None if way.gateway is None else _holding(distinct, way.gateway)
         best = by_subnet.setdefault(subnet, way)
         if best.gateway != way.gateway:
             notes.append(f"{link.name}: {way.gateway} is a second gateway of {best.gateway}'s subnet; not used")
     rest = None if None in by_subnet else next(iter(by_subnet))
     managed = host.managers.interfaces.get(link.name)
     by_manager = managed is not None and family in managed.dynamic
+    members: dict[Network | None, list[InterfaceAddress]] = {}
+    for address in link.usable_addresses(family):
+        prefix = prefixes[address.address]
+        members.setdefault(prefix if prefix in by_subnet else rest, []).append(address)
     for subnet, way in by_subnet.items():
-        mine = tuple(
-            address
-            for address in usable_addresses(link, family)
-            if (prefixes[address.address] if prefixes[address.address] in by_subnet else rest) == subnet
-        )
+        mine = tuple(members.get(subnet, ()))
         if not mine:
             notes.append(f"{link.name}: no address belongs to gateway {way.gateway}; not used")
             continue

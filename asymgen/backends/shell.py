@@ -130,9 +130,9 @@ class Question:
 
 def questions(uplink: Uplink) -> Iterable[Question]:
     """What ``check`` asks: each lasting address, with the answer that is right."""
+    answer = f"{_via(uplink)}dev {uplink.interface}"
     for each in uplink.addresses:
         if not (each.temporary or each.tentative or each.deprecated or each.expired):
-            answer = f"{_via(uplink)}dev {uplink.interface}"
             yield Question(uplink.family, _DISTANT[uplink.family], str(each.address), answer)
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from asymgen.detection import Detection, detect
 from asymgen.diagnosis import find_both
 from asymgen.lookup import Answer, Packet, RoutingState
-from asymgen.model import Choices, Family, Host, Kept, Link, Network, Route
+from asymgen.model import Choices, Family, Host, InterfaceAddress, Kept, Link, Network, Route
 from asymgen.parse import parse_host
 from asymgen.prefixes import LongestMatch, is_inside
 from asymgen.report import printable
@@ -133,6 +133,21 @@ def test_longest_match_is_the_longest_of_those_around(networks: list[Network], a
 def test_longest_match_of_an_address_is_that_of_its_whole_length(networks: list[Network], asked: Network) -> None:
     address = asked.network_address
     assert LongestMatch(networks).holding(address) == LongestMatch(networks).of(ipaddress.ip_network(address))
+
+
+def test_each_address_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = parse_host(big_snapshot(4, 0))
+    judged: list[InterfaceAddress] = []
+    is_usable: property = vars(InterfaceAddress)["is_usable"]
+
+    def counted(address: InterfaceAddress) -> bool:
+        judged.append(address)
+        return bool(is_usable.__get__(address))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(InterfaceAddress, "is_usable", property(counted))
+        detect(host, Choices(), Kept())
+    assert judged == [address for link in host.links for address in link.addresses]
 
 
 CHECKS: dict[str, Callable[[Detection], object]] = {
