@@ -170,7 +170,7 @@ def _by_path(wanted: Iterable[RenderedFile]) -> dict[PurePosixPath, RenderedFile
         if not is_plain(file.path):
             raise AsymgenError(f"a file was rendered for {file.path}, which is no absolute path without '..'")
         other = files.setdefault(file.path, file)
-        if wanted_fingerprint(other) != wanted_fingerprint(file):
+        if other is not file and wanted_fingerprint(other) != wanted_fingerprint(file):
             raise AsymgenError(f"two different files were rendered for {file.path}: {other.why}; {file.why}")
     return files
 

@@ -11,57 +11,70 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _CONTAINERS = (dict, list, tuple)
+_AT_ONCE = 1000
+"""Objects for the encoder at a time: it keeps each piece that it wrote until all of them are there."""
 
 
 def to_json(value: Any, *, indent: int = 2, sort_keys: bool = False) -> str:
     """``value``, whose objects have texts as keys. Pure ASCII."""
-    return _Writer(" " * indent, sort_keys=sort_keys).text(value, "\n")
+    writer = _Writer(" " * indent, sort_keys=sort_keys)
+    writer.write(value, "\n")
+    return "".join(writer.pieces)
 
 
 class _Writer:
-    """``line`` is the line break with the white space in front of what is written."""
+    """Writes ``pieces``: the whole may be many megabytes, and need not be there once for each level. ``line`` is the
+    line break with the white space in front of what is written."""
 
     def __init__(self, step: str, *, sort_keys: bool) -> None:
+        self.pieces: list[str] = []
         self._step = step
         self._sort_keys = sort_keys
         self._encoders: dict[str, Callable[[Any], str]] = {}
 
-    def text(self, value: Any, line: str) -> str:
+    def write(self, value: Any, line: str) -> None:
         if not _is_nested(value):
-            return json.dumps(value)
-        if isinstance(value, dict):
-            return self._object(value, line)
-        if all(map(_is_plain_object, value)):
-            return self._plain_objects(value, line)
-        return self._list(value, line)
+            self.pieces.append(json.dumps(value))
+        elif isinstance(value, dict):
+            self._write_object(value, line)
+        elif _are_plain_objects(value):
+            self._write_plain_objects(value, line)
+        else:
+            self._write_list(value, line)
 
-    def _object(self, value: Mapping[str, Any], line: str) -> str:
+    def _write_object(self, value: Mapping[str, Any], line: str) -> None:
         nested = {key: member for key, member in value.items() if _is_nested(member)}
         keys = sorted(value) if self._sort_keys else list(value)
-        places = {keys.index(key): member for key, member in nested.items()}
-        return "{" + self._members({**value, **dict.fromkeys(nested, 0)}, places, line) + "}"
+        places = sorted(map(keys.index, nested))
+        stubs = {**value, **dict.fromkeys(nested, 0)}
+        self._write_members(stubs, {place: nested[keys[place]] for place in places}, line, brackets="{}")
 
-    def _list(self, value: Sequence[Any], line: str) -> str:
-        places = {place: member for place, member in enumerate(value) if _is_nested(member)}
-        stubs = [0 if place in places else member for place, member in enumerate(value)]
-        return "[" + self._members(stubs, places, line) + "]"
+    def _write_list(self, value: Sequence[Any], line: str) -> None:
+        nested = {place: member for place, member in enumerate(value) if _is_nested(member)}
+        stubs = [0 if place in nested else member for place, member in enumerate(value)]
+        self._write_members(stubs, nested, line, brackets="[]")
 
-    def _members(self, plain: Any, nested: Mapping[int, Any], line: str) -> str:
-        """All members, each on a line. In ``plain`` a 0 stands for those that are ``nested``, by their places."""
-        deeper = line + self._step
-        text = self._encoded(plain, deeper)[1:-1]
-        if nested:
-            texts = text.split(f",{deeper}")
-            for place, member in nested.items():
-                texts[place] = texts[place][:-1] + self.text(member, deeper)
-            text = f",{deeper}".join(texts)
-        return f"{deeper}{text}{line}"
+    def _write_members(self, stubs: Any, nested: Mapping[int, Any], line: str, *, brackets: str) -> None:
+        """All members, each on a line. In ``stubs`` a 0 stands for those that are ``nested``, by their places."""
+        comma = f",{line}{self._step}"
+        text = self._encoded(stubs, line + self._step)[1:-1]
+        texts = text.split(comma) if nested else [text]
+        before, written = f"{brackets[0]}{line}{self._step}", 0
+        for place, member in nested.items():
+            self.pieces.append(before + comma.join(texts[written : place + 1])[:-1])
+            self.write(member, line + self._step)
+            before, written = comma, place + 1
+        rest = before + comma.join(texts[written:]) if texts[written:] else ""
+        self.pieces.append(f"{rest}{line}{brackets[1]}")
 
-    def _plain_objects(self, value: Sequence[Any], line: str) -> str:
-        """A list of objects in one piece: what is written between two of them can stand nowhere else."""
+    def _write_plain_objects(self, value: Sequence[Any], line: str) -> None:
+        """A list of objects, many at a time: what is written between two of them can stand nowhere else."""
         outer, inner = line + self._step, line + 2 * self._step
-        text = self._encoded(value, inner)[2:-2].replace(f"}},{inner}{{", f"{outer}}},{outer}{{{inner}")
-        return f"[{outer}{{{inner}{text}{outer}}}{line}]"
+        between = f"{outer}}},{outer}{{{inner}"
+        for start in range(0, len(value), _AT_ONCE):
+            text = self._encoded(value[start : start + _AT_ONCE], inner)[2:-2]
+            self.pieces += (between if start else f"[{outer}{{{inner}", text.replace(f"}},{inner}{{", between))
+        self.pieces.append(f"{outer}}}{line}]")
 
     def _encoded(self, value: Any, line: str) -> str:
         """``value`` by the encoder in C, a comma and ``line`` between any two members."""
@@ -75,9 +88,10 @@ def _is_nested(member: Any) -> bool:
     return bool(member) and isinstance(member, _CONTAINERS)
 
 
-def _is_plain_object(value: Any) -> bool:
-    return (
-        bool(value)
-        and isinstance(value, dict)
-        and not any(isinstance(member, _CONTAINERS) and member for member in value.values())
-    )
+def _are_plain_objects(values: Sequence[Any]) -> bool:
+    """Whether they are objects that hold something, but nothing that holds something."""
+    if not all(isinstance(value, dict) and value for value in values):
+        return False
+    kinds = {type(member) for value in values for member in value.values()}
+    suspects = tuple(kind for kind in kinds if issubclass(kind, _CONTAINERS))
+    return not suspects or not any(_is_nested(member) for value in values for member in value.values())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from asymgen.changes import Changes
 from asymgen.detection import Detection
 from asymgen.diagnosis import Problem
 from asymgen.errors import AsymgenError
-from asymgen.model import Host, Link, Uplink
+from asymgen.model import Address, Host, Link, Uplink
 from asymgen.numbers import PRIORITIES_EACH
 
 SCHEMA = 1
@@ -27,7 +28,7 @@ def to_document(detection: Detection, changes: Changes, commands: Sequence[str])
         "unresolved": [
             {"interface": one.interface, "family": one.family.value, "why": one.why} for one in plan.unresolved
         ],
-        "problems": [_problem_document(problem) for problem in detection.problems],
+        "problems": _problem_documents(detection.problems),
         "backends": [
             {"name": use.name, "interfaces": list(use.interfaces), "why": use.why} for use in detection.backends
         ],
@@ -51,13 +52,22 @@ def _uplink_document(uplink: Uplink) -> dict[str, Any]:
     }
 
 
-def _problem_document(problem: Problem) -> dict[str, str]:
-    return {
-        "source": str(problem.source),
-        "destination": str(problem.destination),
-        "actual": problem.actual,
-        "expected": problem.expected,
-    }
+def _problem_documents(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    text = _texts()
+    return [
+        {
+            "source": text(problem.source),
+            "destination": text(problem.destination),
+            "actual": problem.actual,
+            "expected": problem.expected,
+        }
+        for problem in problems
+    ]
+
+
+def _texts() -> Callable[[Address], str]:
+    """Each address as text, made once: ten thousand are wrong to the same few destinations."""
+    return lru_cache(maxsize=None)(str)
 
 
 def failure_document(snapshot: str, error: AsymgenError) -> dict[str, Any]:
@@ -147,12 +157,13 @@ def _problems(detection: Detection) -> Iterator[str]:
     yield "What is wrong today"
     if not detection.problems:
         yield "  nothing: every answer leaves as it should"
-    grouped: dict[tuple[str, str, str], list[str]] = {}
+    grouped: dict[tuple[Address, str, str], list[Address]] = {}
     for problem in detection.problems:
-        key = (str(problem.source), problem.actual, problem.expected)
-        grouped.setdefault(key, []).append(str(problem.destination))
+        key = (problem.source, problem.actual, problem.expected)
+        grouped.setdefault(key, []).append(problem.destination)
+    text = _texts()
     for (source, actual, expected), destinations in grouped.items():
-        shown = ", ".join(destinations[:DESTINATIONS_SHOWN])
+        shown = ", ".join(map(text, destinations[:DESTINATIONS_SHOWN]))
         more = len(destinations) - DESTINATIONS_SHOWN
         to = shown + (f" and {more} more" if more > 0 else "")
         yield f"  answers from {source} leave by {actual}, should leave by {expected}"

@@ -18,6 +18,7 @@ from asymgen.diagnosis import (
     Question,
     alike,
     answer_words,
+    expected_words,
     first_answers,
     inquiries,
     telling_questions,
@@ -43,6 +44,7 @@ from asymgen.model import (
 )
 from asymgen.numbers import PRIORITIES_EACH, is_ours
 from asymgen.owners import PROTOCOLS, Owners
+from asymgen.promise import Ways
 from asymgen.verify_surroundings import surroundings
 from asymgen.verify_unbound import Connection, unbound
 
@@ -96,7 +98,7 @@ def _answers(detection: Detection, asked: Iterable[KernelAnswer]) -> Iterator[Fi
     """The kernel's own word where it was asked, else the model's; one finding for each source and wrong way."""
     not_mended = {(problem.source, problem.destination) for problem in detection.remaining}
     live = {(answer.source, answer.destination): answer for answer in asked}
-    wrong: dict[tuple[Address, str, str], list[Address]] = {}
+    wrong: dict[tuple[Address, str, Ways], list[Address]] = {}
     for question, model in _modelled(detection, before(detection.host)):
         kernel = live.get((question.source, question.destination)) if live else None
         if kernel is None:
@@ -110,9 +112,10 @@ def _answers(detection: Detection, asked: Iterable[KernelAnswer]) -> Iterator[Fi
         if (question.source, question.destination) in not_mended:
             yield _others_decide(question, actual)
         else:
-            wrong.setdefault((question.source, actual, question.expected), []).append(question.destination)
-    for (source, actual, expected), destinations in wrong.items():
-        yield _wrong_answer(source, destinations, actual=actual, expected=expected)
+            wrong.setdefault((question.source, actual, question.ways), []).append(question.destination)
+    expected = {ways: expected_words(ways) for ways in {ways for _, _, ways in wrong}}
+    for (source, actual, ways), destinations in wrong.items():
+        yield _wrong_answer(source, destinations, actual=actual, expected=expected[ways])
 
 
 @dataclass(frozen=True)

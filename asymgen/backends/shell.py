@@ -137,8 +137,9 @@ def questions(uplink: Uplink) -> Iterable[Question]:
 
 
 def _question_commands(uplink: Uplink) -> Iterable[str]:
+    version = f"ip -{uplink.family:d}"
     for each in questions(uplink):
-        yield f"ip -{each.family:d} route get {each.destination} from {each.source}  # must say: {each.answer}"
+        yield f"{version} route get {each.destination} from {each.source}  # must say: {each.answer}"
 
 
 def moves(state: KernelState, uplink: Uplink) -> bool:

@@ -32,6 +32,7 @@ def test_any_value(value: Any, indent: int, *, sort_keys: bool) -> None:
         [{"what": "},\n      {", "why": []}, {"what": "", "why": {}}],
         [{"one": 0}, {}],
         [{"one": 0}, {"two": [0]}, 0, "0"],
+        [{"number": number, "text": "},"} for number in range(2001)],
         {"b": [{"c": 1}, {"c": 2}], "a": ({"d": [1, 2]},), "0": 0},
     ],
 )
