@@ -130,16 +130,23 @@ class Question:
 
 def questions(uplink: Uplink) -> Iterable[Question]:
     """What ``check`` asks: each lasting address, with the answer that is right."""
-    answer = f"{_via(uplink)}dev {uplink.interface}"
-    for each in uplink.addresses:
-        if not (each.temporary or each.tentative or each.deprecated or each.expired):
-            yield Question(uplink.family, _DISTANT[uplink.family], str(each.address), answer)
+    answer = _right_answer(uplink)
+    return (Question(uplink.family, _DISTANT[uplink.family], source, answer) for source in _lasting(uplink))
 
 
 def _question_commands(uplink: Uplink) -> Iterable[str]:
-    version = f"ip -{uplink.family:d}"
-    for each in questions(uplink):
-        yield f"{version} route get {each.destination} from {each.source}  # must say: {each.answer}"
+    asked, answer = f"ip -{uplink.family:d} route get {_DISTANT[uplink.family]}", _right_answer(uplink)
+    return (f"{asked} from {source}  # must say: {answer}" for source in _lasting(uplink))
+
+
+def _lasting(uplink: Uplink) -> Iterable[str]:
+    for each in uplink.addresses:
+        if not (each.temporary or each.tentative or each.deprecated or each.expired):
+            yield str(each.address)
+
+
+def _right_answer(uplink: Uplink) -> str:
+    return f"{_via(uplink)}dev {uplink.interface}"
 
 
 def moves(state: KernelState, uplink: Uplink) -> bool:
