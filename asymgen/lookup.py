@@ -305,6 +305,8 @@ def _selected_sources(rules: Iterable[Rule], routes: Iterable[Route]) -> dict[in
 
 def _refusal(rule: Rule, packet: Packet) -> str | None:
     """Why the rule does not match, or None; selectors that are not modelled count as matching."""
+    if not rule.inverted and not _source_matches(rule, packet):
+        return "from"  # most rules, where there are many uplinks
     mismatch = next((name for name, matches in _selectors(rule, packet) if not matches), None)
     if not rule.inverted:
         return mismatch
