@@ -17,24 +17,28 @@ _AT_ONCE = 1000
 
 def to_json(value: Any, *, indent: int = 2, sort_keys: bool = False) -> str:
     """``value``, whose objects have texts as keys. Pure ASCII."""
-    writer = _Writer(" " * indent, sort_keys=sort_keys)
-    writer.write(value, "\n")
-    return "".join(writer.pieces)
+    pieces: list[str] = []
+    write_json(value, pieces.append, indent=indent, sort_keys=sort_keys)
+    return "".join(pieces)
+
+
+def write_json(value: Any, emit: Callable[[str], object], *, indent: int = 2, sort_keys: bool = False) -> None:
+    """The same piece by piece: the whole may be many megabytes, and need not be there at once."""
+    _Writer(emit, " " * indent, sort_keys=sort_keys).write(value, "\n")
 
 
 class _Writer:
-    """Writes ``pieces``: the whole may be many megabytes, and need not be there once for each level. ``line`` is the
-    line break with the white space in front of what is written."""
+    """``line`` is the line break with the white space in front of what is written."""
 
-    def __init__(self, step: str, *, sort_keys: bool) -> None:
-        self.pieces: list[str] = []
+    def __init__(self, emit: Callable[[str], object], step: str, *, sort_keys: bool) -> None:
+        self._emit = emit
         self._step = step
         self._sort_keys = sort_keys
         self._encoders: dict[str, Callable[[Any], str]] = {}
 
     def write(self, value: Any, line: str) -> None:
         if not _is_nested(value):
-            self.pieces.append(json.dumps(value))
+            self._emit(json.dumps(value))
         elif isinstance(value, dict):
             self._write_object(value, line)
         elif _are_plain_objects(value):
@@ -61,11 +65,11 @@ class _Writer:
         texts = text.split(comma) if nested else [text]
         before, written = f"{brackets[0]}{line}{self._step}", 0
         for place, member in nested.items():
-            self.pieces.append(before + comma.join(texts[written : place + 1])[:-1])
+            self._emit(before + comma.join(texts[written : place + 1])[:-1])
             self.write(member, line + self._step)
             before, written = comma, place + 1
         rest = before + comma.join(texts[written:]) if texts[written:] else ""
-        self.pieces.append(f"{rest}{line}{brackets[1]}")
+        self._emit(f"{rest}{line}{brackets[1]}")
 
     def _write_plain_objects(self, value: Sequence[Any], line: str) -> None:
         """A list of objects, many at a time: what is written between two of them can stand nowhere else."""
@@ -73,8 +77,9 @@ class _Writer:
         between = f"{outer}}},{outer}{{{inner}"
         for start in range(0, len(value), _AT_ONCE):
             text = self._encoded(value[start : start + _AT_ONCE], inner)[2:-2]
-            self.pieces += (between if start else f"[{outer}{{{inner}", text.replace(f"}},{inner}{{", between))
-        self.pieces.append(f"{outer}}}{line}]")
+            self._emit(between if start else f"[{outer}{{{inner}")
+            self._emit(text.replace(f"}},{inner}{{", between))
+        self._emit(f"{outer}}}{line}]")
 
     def _encoded(self, value: Any, line: str) -> str:
         """``value`` by the encoder in C, a comma and ``line`` between any two members."""

@@ -19,7 +19,7 @@ from asymgen.cli.itself import itself
 from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_options, repeated_choices
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
-from asymgen.json_text import to_json
+from asymgen.json_text import write_json
 from asymgen.model import PROTOCOL, RuleAction
 from asymgen.report import printable, to_text
 from asymgen.system.files import Written
@@ -57,17 +57,14 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
     if write:
         assert source.root is not None  # noqa: S101 - _refuse_contradictions saw to it
         written = outcome.write(source, detection, root=source.root, force=force)
-        document = form == "json"
-        text = (
-            _as_json(detection, written.changes)
-            if document
-            else _what_was_written(source, detection, written, parameters)
-        )
-        click.echo(text)
+        if form == "json":
+            _show_json(detection, written.changes)
+        else:
+            click.echo(_what_was_written(source, detection, written, parameters))
         return
     changes = outcome.preview_of(source, detection, force=force)
     if form == "json":
-        click.echo(_as_json(detection, changes))
+        _show_json(detection, changes)
     else:
         text = to_text(detection, changes)
         click.echo(colours.painted_report(text) if colours.are_wanted(sys.stdout) else text, nl=False)
@@ -139,8 +136,9 @@ def _refuse_contradictions(parameters: dict[str, Any], *, write: bool, check: bo
         raise UnsupportedError("writing below / needs root", hint=f"run: sudo {itself()} {shlex.join(sys.argv[1:])}")
 
 
-def _as_json(detection: Detection, changes: Changes) -> str:
-    return to_json(outcome.document_of(detection, changes))
+def _show_json(detection: Detection, changes: Changes) -> None:
+    write_json(outcome.document_of(detection, changes), sys.stdout.write)
+    click.echo()
 
 
 def _what_was_written(source: Input, detection: Detection, written: Written, parameters: dict[str, Any]) -> str:

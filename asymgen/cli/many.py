@@ -17,7 +17,7 @@ from asymgen.cli.inputs import input_of, read_host, root_of
 from asymgen.cli.outcome import document_of, preview_of, write
 from asymgen.detection import Detection, detect
 from asymgen.errors import AsymgenError, DifferencesFoundError, InputError, UsageError
-from asymgen.json_text import to_json
+from asymgen.json_text import write_json
 from asymgen.model import Host
 from asymgen.planfile import host_folder
 from asymgen.report import failure_document, host_row, printable, table
@@ -133,7 +133,8 @@ def _show_documents(outcomes: Iterable[Outcome], *, writing: bool) -> tuple[list
         else:
             different += one.differs
             document = {**document_of(one.detection, one.changes), "snapshot": one.snapshot}
-        click.echo(separator + to_json(document), nl=False)
+        click.echo(separator, nl=False)
+        write_json(document, sys.stdout.write)
         separator = ",\n"
     click.echo("\n]")
     return failures, different
