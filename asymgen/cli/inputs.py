@@ -6,6 +6,7 @@ is a snapshot of another host; ``--config`` and ``--plan`` name others.
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -122,7 +123,7 @@ def _read_snapshot(snapshot: str) -> Host:
 def _load_file(path: Path) -> dict[str, Any]:
     """A file piece by piece, since it may hold a router's routes; what is no snapshot is read again as a whole, for an
     error that says where."""
-    if path.is_file():
+    if os.path.isfile(path):  # no error where it cannot be told: reading says what is wrong
         with suppress(ValueError, RecursionError):
             return read_snapshot(read_pieces(path))
     text = read_text(path)

@@ -254,6 +254,8 @@ def test_another_file_of_lasting_choices_must_be_there(tmp_path: Path) -> None:
         (["detect", "--snapshot", TWO_SUBNETS, "--backend", "netplan"], 2, "known: ifupdown"),
         (["detect", "--snapshot", TWO_SUBNETS, "--priority-base", "32760"], 3, "give a lower --priority-base"),
         (["detect", "--snapshot", "/nonexistent.json"], 6, "there is no such file"),
+        (["detect", "--snapshot", "x" * 300], 6, "cannot be read: File name too long"),
+        (["detect", "--snapshot", "/"], 6, "cannot be read: Is a directory"),
         (["detect", "--root", "/nonexistent"], 6, "there is no such directory"),
         (["commands", "--snapshot", "-"], 6, "standard input"),
     ],
