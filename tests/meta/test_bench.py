@@ -73,7 +73,7 @@ def test_one_tiny_round_of_each() -> None:
         *planning.tables(quick=True),
         *package.tables(HERE, quick=True),
     ]
-    assert len(tables) == 8
+    assert len(tables) == 9
     assert all(len(table.rows) >= 2 for table in tables)
     assert all(row.median and (row.ratio or row.spread) for table in tables for row in table.rows)
     [one_host] = [table for table in tables if table.title == "A package of one host"]
