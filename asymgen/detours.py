@@ -122,19 +122,17 @@ class Viewpoint:
     def telling(self, bulk: Iterable[BulkRoutes]) -> Iterator[tuple[Network, Sequence[Route]]]:
         """The routes of ``bulk`` that must be looked at one by one: all but those that the guard's group suppresses
         outside of the uplink's own subnets, and those that are left to ``main``."""
+        own = outermost(self.uplink.prefixes)
         for one in bulk:
             if self.is_left(one):
                 continue
             caught = self.leads_to_others(one.sample) and self.is_caught(one.sample)
-            networks = chain.from_iterable(map(one.networks.inside, self._own())) if caught else one.networks
+            networks = chain.from_iterable(map(one.networks.inside, own)) if caught else one.networks
             yield from ((network, (one.to(network),)) for network in networks)
 
     def is_left(self, bulk: BulkRoutes) -> bool:
         """Whether all of ``bulk`` are left to ``main``."""
         return not self.leads_to_others(bulk.sample) and not self.is_hidden(bulk.sample)
-
-    def _own(self) -> tuple[Network, ...]:
-        return outermost(self.uplink.prefixes)
 
     def is_hidden(self, route: Route) -> bool:
         """Whether the group would suppress a route that is nobody's uplink in this family: its interface is an

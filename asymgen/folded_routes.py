@@ -23,10 +23,12 @@ FEWEST = 256
 _MOST_SHAPES = 64
 _FOLDABLE = {"type", "dst", "table", "gateway", "dev", "protocol", "scope", "metric", "flags", "pref", "prefsrc"}
 _MAIN = ("main", "254", TABLE_MAIN)
-NO_SPACE = re.compile(r"[^ \t\n\r]")
 _DESTINATION = re.compile(r'"dst"[ \t\n\r]*:[ \t\n\r]*"')
+NO_SPACE = re.compile(r"[^ \t\n\r]")
+"""What JSON does not take for white space."""
 
 Entry = dict[str, Any]
+
 _LINK_LOCAL = {Family.IPV4: range(0xA9FE0000, 0xA9FF0000), Family.IPV6: range(0xFE80 << 48, 0xFEC0 << 48)}
 _MULTICAST = {Family.IPV4: range(0xE0 << 24, 0xF0 << 24), Family.IPV6: range(0xFF << 56, 0x100 << 56)}
 
@@ -87,12 +89,14 @@ def _destination_reader(family: Family) -> Callable[[str], tuple[int, int] | Non
     link_local, multicast = _LINK_LOCAL[family], _MULTICAST[family]
 
     def read(text: str) -> tuple[int, int] | None:
-        base, _, digits = text.partition("/")
+        base, slash, digits = text.partition("/")
+        if slash and not (digits.isascii() and digits.isdecimal()):  # int() takes "1_6" and " 16" as well
+            return None
         try:
             packed = inet_pton(kind, base)
-            length = int(digits) if digits else family.bits
         except (OSError, ValueError):
             return None
+        length = int(digits) if slash else family.bits
         start = int.from_bytes(packed[:size], "big")
         if not shortest <= length <= bits or start & ((1 << (bits - length)) - 1) or packed[size:] != rest:
             return None

@@ -18,7 +18,6 @@ from asymgen.model import Family
 ROUTES = {"routes4": Family.IPV4, "routes6": Family.IPV6}
 """The lists of a snapshot that may be long."""
 
-
 _NUMBER_REST = 3
 
 

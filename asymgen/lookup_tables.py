@@ -45,7 +45,7 @@ class _Table:
                 bucket.sort(key=_order)  # stable: equals stay as the kernel lists them
         for one in self._bulk:
             for length in one.networks.lengths:
-                lengths[family.bits - length]
+                lengths.setdefault(family.bits - length, defaultdict(list))
         self._lengths = sorted(lengths.items())
 
     def buckets(self, packet: Packet) -> Iterator[list[Route]]:
@@ -111,7 +111,7 @@ class Tables:
         for route in routes:
             grouped[route.family, route.table].append(route)
         for one in bulk:
-            grouped[one.sample.family, TABLE_MAIN]
+            grouped.setdefault((one.sample.family, TABLE_MAIN), [])
         self._tables = {
             (family, table): _Table(family, members, bulk if table == TABLE_MAIN else ())
             for (family, table), members in grouped.items()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from asymgen.folded_routes import FoldedObjects, singles
+from asymgen.folded_routes import FoldedObjects
 from asymgen.model import PROTOCOL, TABLE_MAIN, Address, BulkRoutes, Family, Network, NextHop, Route, RouteType
 from asymgen.parse_fields import (
     MISSING,
@@ -59,7 +59,9 @@ def parse_routes(
     listed = snapshot.get(key)
     if not isinstance(listed, FoldedObjects):
         return Routes(parse_each(snapshot, key, parse, required=True))
-    objects({key: list(singles(listed))}, key)
+    for index, entry in listed.entries:
+        if not isinstance(entry, dict):
+            raise MalformedError(f"{key}[{index}]", entry, "an object")
     single = parse_numbered(key, listed.entries, parse)
     unfolded = ((run.index, {**run.entry, "dst": str(next(iter(run.networks)))}) for run in listed.runs)
     samples = parse_numbered(key, unfolded, parse)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _MOST_LINKS = 20
 _AT_ONCE = 1 << 12
-"""What /proc/sys has to say is shorter than this; 64 KB took three times as long for it (tried)."""
+"""What /proc/sys has to say is shorter than this; 64 KB took more than twice as long for it (tried)."""
 
 
 class HostFiles:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asymgen import folded_routes
+from asymgen.errors import InputError
 from asymgen.folded_routes import FoldedObjects, unfolded
 from asymgen.json_stream import read_list, read_snapshot
 from asymgen.lookup import Packet, after, before
@@ -213,6 +214,32 @@ def test_no_order_of_routes_loses_one(order: list[str]) -> None:
     single = [entry["dst"] for _, entry in found.entries]
     assert all(ipaddress.IPv4Network(text) in run.networks for text in set(order) - set(single))
     assert len(run.networks) + len(single) == len(order)
+
+
+BARE: dict[str, Any] = {
+    "hostname": "r", "os_release": {}, "links": [], "addrs": [], "rules4": [], "rules6": [], "routes6": [],
+}  # fmt: skip
+
+
+def parsed_as_list(*routes: object) -> Host:
+    folded = read_list([json.dumps(routes)], Family.IPV4)
+    assert isinstance(folded, FoldedObjects)
+    return parse_host({**BARE, "routes4": folded})
+
+
+@pytest.mark.parametrize(
+    "text", ["10.9.0.0/1_6", "10.9.0.0/ 16", "10.9.0.0/+16", "10.9.0.0/", "10.9.0.0/33", "10.9.0.0/16/", "10.9.0"]
+)
+def test_what_is_no_destination_is_refused_behind_a_run_too(text: str) -> None:
+    """By its place in the list, as where nothing is folded."""
+    routes = [{"dst": one, "gateway": "192.0.2.1"} for one in (*(f"10.{at}.0.0/16" for at in range(8)), text)]
+    with pytest.raises(InputError, match=r"routes4\[8\]\.dst: found"):
+        parsed_as_list(*routes)
+
+
+def test_what_is_no_object_is_named_by_its_place() -> None:
+    with pytest.raises(InputError, match=r"routes4\[2\]: found 7, expected an object"):
+        parsed_as_list(*({"dst": f"10.{at}.0.0/16", "gateway": "192.0.2.1"} for at in range(2)), 7)
 
 
 def without_lists(document: dict[str, Any]) -> dict[str, Any]:
