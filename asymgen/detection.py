@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from asymgen.backends import BACKENDS, choose, shared_files, shell
-from asymgen.diagnosis import Problem, find_both
+from asymgen.diagnosis import find_both
 from asymgen.lowering import lower
 from asymgen.model import (
     Capabilities,
@@ -27,6 +27,7 @@ from asymgen.model import (
 from asymgen.numbers import PRIORITIES_EACH
 from asymgen.planfile import render_plan
 from asymgen.planner import plan as make_plan
+from asymgen.problems import Problem, Problems
 from asymgen.rivals import find_rivals
 from asymgen.settings import same_subnet
 
@@ -53,8 +54,8 @@ class Detection:
     plan: Plan
     state: KernelState
     backends: tuple[BackendUse, ...]
-    problems: tuple[Problem, ...]
-    remaining: tuple[Problem, ...]
+    problems: Problems
+    remaining: Problems
     files: tuple[RenderedFile, ...]
     notes: tuple[str, ...]
 
@@ -69,7 +70,7 @@ def detect(host: Host, choices: Choices, kept: Kept, *, placement: Placement = P
     if plan.nothing_to_do:
         # What was given or numbered once outlives an uplink that is away for the moment.
         lasting = (render_plan(plan),) if kept.numbers or kept.gateways else ()
-        return Detection(host, plan, KernelState((), (), ()), (), (), (), lasting, plan.notes)
+        return Detection(host, plan, KernelState((), (), ()), (), Problems(), Problems(), lasting, plan.notes)
     uses = _choose_backends(host, plan, choices.backends)
     states = {
         use.name: _state_for(plan, _capabilities(host, use, uses), use, uses=uses, placement=placement) for use in uses

@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 from asymgen.lookup import Answer, Kind, Packet, RoutingState, after, before
 from asymgen.model import Address, Family, Host, KernelState, Network, Plan, Route
+from asymgen.problems import Problems, WrongAnswer, WrongAnswers, grouped
 from asymgen.promise import Promise, Ways
 
 FAR_AWAY: dict[Family, tuple[Address, ...]] = {
@@ -24,16 +25,6 @@ FAR_AWAY: dict[Family, tuple[Address, ...]] = {
 NETWORKS_ASKED = 32
 """At most this many networks behind non-uplinks, and as many through uplinks, are asked per uplink (a router may
 have thousands)."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """An answer that leaves by a way that it should not. ``actual``/``expected`` are ways in words."""
-
-    source: Address
-    destination: Address
-    actual: str
-    expected: str
 
 
 @dataclass(frozen=True)
@@ -57,32 +48,36 @@ class Inquiry:
     destinations: tuple[tuple[Address, Ways], ...]
 
 
-def find_problems(host: Host, plan: Plan) -> tuple[Problem, ...]:
+def find_problems(host: Host, plan: Plan) -> Problems:
     """The answers that leave by the wrong way today."""
-    return tuple(_wrong(before(host), inquiries(host, plan)))
+    return _wrong(before(host), inquiries(host, plan))
 
 
-def find_remaining(host: Host, plan: Plan, state: KernelState) -> tuple[Problem, ...]:
+def find_remaining(host: Host, plan: Plan, state: KernelState) -> Problems:
     """The answers that would still leave by the wrong way with ``state`` in the kernel."""
-    return tuple(_wrong(after(host, state), inquiries(host, plan)))
+    return _wrong(after(host, state), inquiries(host, plan))
 
 
-def find_both(host: Host, plan: Plan, state: KernelState) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+def find_both(host: Host, plan: Plan, state: KernelState) -> tuple[Problems, Problems]:
     """What find_problems() and find_remaining() find, by questions that are made once."""
     asked = tuple(inquiries(host, plan))
-    return tuple(_wrong(before(host), asked)), tuple(_wrong(after(host, state), asked))
+    return _wrong(before(host), asked), _wrong(after(host, state), asked)
 
 
-def _wrong(routing: RoutingState, asked: Iterable[Inquiry]) -> Iterator[Problem]:
-    for inquiry in asked:
-        firsts = alike(routing, inquiry.sources)
-        for destination, ways in inquiry.destinations:
-            answers = first_answers(routing, inquiry.sources, firsts, destination=destination)
-            wrong = {first: answer_words(answer) for first, answer in answers.items() if not _fits(answer, ways)}
-            expected = expected_words(ways) if wrong else ""
-            for source, first in zip(inquiry.sources, firsts) if wrong else ():
-                if first in wrong:
-                    yield Problem(source, destination, wrong[first], expected)
+def _wrong(routing: RoutingState, asked: Iterable[Inquiry]) -> Problems:
+    return Problems(tuple(group for inquiry in asked for group in _wrong_of(routing, inquiry)))
+
+
+def _wrong_of(routing: RoutingState, inquiry: Inquiry) -> Iterator[WrongAnswers]:
+    firsts = alike(routing, inquiry.sources)
+    wrong: dict[int, list[WrongAnswer]] = {first: [] for first in firsts}
+    for destination, ways in inquiry.destinations:
+        expected = expected_words(ways)
+        for first, answer in first_answers(routing, inquiry.sources, wrong, destination=destination).items():
+            if not _fits(answer, ways):
+                wrong[first].append(WrongAnswer(destination, answer_words(answer), expected))
+    answers = {first: tuple(found) for first, found in wrong.items()}
+    return grouped(zip(inquiry.sources, (answers[first] for first in firsts)))
 
 
 def alike(routing: RoutingState, sources: Iterable[Address]) -> list[int]:

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from asymgen.diagnosis import FAR_AWAY, Problem, Question, answer_words, find_problems, find_remaining, way_words
+from asymgen.diagnosis import FAR_AWAY, Question, answer_words, find_problems, find_remaining, way_words
 from asymgen.diagram_words import cut, deciding_words, route_in_short, rules_in_short
 from asymgen.lookup import Answer, Packet, RoutingState, after, before
 from asymgen.model import Family, Host, KernelState, Plan, Uplink, UplinkState
+from asymgen.problems import Problem
 from asymgen.promise import Promise
 from asymgen.report import os_name, printable
 

@@ -7,16 +7,18 @@ space behind it. No string in JSON holds a bare line break, so wherever one is f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-_CONTAINERS = (dict, list, tuple)
+_CONTAINERS = (dict, list, tuple, Iterator)
 _AT_ONCE = 1000
 """Objects for the encoder at a time: it keeps each piece that it wrote until all of them are there."""
 
 
 def to_json(value: Any, *, indent: int = 2, sort_keys: bool = False) -> str:
-    """``value``, whose objects have texts as keys. Pure ASCII."""
+    """``value``, whose objects have texts as keys. An iterator of objects is a list of them, each made when its turn
+    comes. Pure ASCII."""
     pieces: list[str] = []
     write_json(value, pieces.append, indent=indent, sort_keys=sort_keys)
     return "".join(pieces)
@@ -41,8 +43,12 @@ class _Writer:
             self._emit(json.dumps(value))
         elif isinstance(value, dict):
             self._write_object(value, line)
+        elif isinstance(value, Iterator):
+            self._write_plain_objects(_plain_objects_of(value), line)
         elif _are_plain_objects(value):
-            self._write_plain_objects(value, line)
+            self._write_plain_objects(
+                (value[start : start + _AT_ONCE] for start in range(0, len(value), _AT_ONCE)), line
+            )
         else:
             self._write_list(value, line)
 
@@ -71,15 +77,17 @@ class _Writer:
         rest = before + comma.join(texts[written:]) if texts[written:] else ""
         self._emit(f"{rest}{line}{brackets[1]}")
 
-    def _write_plain_objects(self, value: Sequence[Any], line: str) -> None:
+    def _write_plain_objects(self, batches: Iterable[Sequence[Any]], line: str) -> None:
         """A list of objects, many at a time: what is written between two of them can stand nowhere else."""
         outer, inner = line + self._step, line + 2 * self._step
-        between = f"{outer}}},{outer}{{{inner}"
-        for start in range(0, len(value), _AT_ONCE):
-            text = self._encoded(value[start : start + _AT_ONCE], inner)[2:-2]
-            self._emit(between if start else f"[{outer}{{{inner}")
+        first, between = f"[{outer}{{{inner}", f"{outer}}},{outer}{{{inner}"
+        before = first
+        for batch in batches:
+            text = self._encoded(batch, inner)[2:-2]
+            self._emit(before)
             self._emit(text.replace(f"}},{inner}{{", between))
-        self._emit(f"{outer}}}{line}]")
+            before = between
+        self._emit("[]" if before is first else f"{outer}}}{line}]")
 
     def _encoded(self, value: Any, line: str) -> str:
         """``value`` by the encoder in C, a comma and ``line`` between any two members."""
@@ -87,6 +95,13 @@ class _Writer:
             encoder = json.JSONEncoder(separators=(f",{line}", ": "), sort_keys=self._sort_keys)
             self._encoders[line] = encoder.encode
         return self._encoders[line](value)
+
+
+def _plain_objects_of(values: Iterator[Any]) -> Iterator[list[Any]]:
+    while batch := list(islice(values, _AT_ONCE)):
+        if not _are_plain_objects(batch):
+            raise TypeError("an iterator may give objects that hold something, but nothing that holds something")
+        yield batch
 
 
 def _is_nested(member: Any) -> bool:

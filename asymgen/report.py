@@ -8,17 +8,18 @@ from typing import Any
 
 from asymgen.changes import Changes
 from asymgen.detection import Detection
-from asymgen.diagnosis import Problem
 from asymgen.errors import AsymgenError
 from asymgen.model import Address, Host, Link, Uplink
 from asymgen.numbers import PRIORITIES_EACH
+from asymgen.problems import Problem
 
 SCHEMA = 1
 DESTINATIONS_SHOWN = 3
 
 
 def to_document(detection: Detection, changes: Changes, commands: Sequence[str]) -> dict[str, Any]:
-    """The document of ``--format json``; docs/json.md explains each key."""
+    """The document of ``--format json``; docs/json.md explains each key. The problems are an iterator for write_json():
+    there may be hundreds of thousands."""
     plan = detection.plan
     return {
         "schema": SCHEMA,
@@ -52,17 +53,15 @@ def _uplink_document(uplink: Uplink) -> dict[str, Any]:
     }
 
 
-def _problem_documents(problems: Iterable[Problem]) -> list[dict[str, str]]:
+def _problem_documents(problems: Iterable[Problem]) -> Iterator[dict[str, str]]:
     text = _texts()
-    return [
-        {
+    for problem in problems:
+        yield {
             "source": text(problem.source),
             "destination": text(problem.destination),
             "actual": problem.actual,
             "expected": problem.expected,
         }
-        for problem in problems
-    ]
 
 
 def _texts() -> Callable[[Address], str]:
@@ -82,15 +81,27 @@ def os_name(host: Host) -> str:
     return release.get("PRETTY_NAME") or release.get("NAME") or release.get("ID") or "unknown system"
 
 
-def to_text(detection: Detection, changes: Changes) -> str:
-    """The report for a terminal, without control characters."""
-    blocks = [[f"{detection.plan.hostname or 'this host'} ({os_name(detection.host)})"], list(_interfaces(detection))]
+def report_lines(detection: Detection, changes: Changes) -> Iterator[str]:
+    """The report for a terminal, line by line (a host's may have a hundred thousand), without control characters."""
+    heading = f"{detection.plan.hostname or 'this host'} ({os_name(detection.host)})"
+    blocks: list[Iterable[str]] = [[heading], _interfaces(detection)]
     if detection.plan.nothing_to_do:
         blocks.append(["Nothing to do", "  fewer than two uplinks, and no tunnel that takes replies away from one"])
     else:
-        blocks += [list(_problems(detection)), list(_plan(detection)), list(_backends(detection))]
-    blocks += [list(_files(changes)), list(_notes(detection))]
-    return printable("\n\n".join("\n".join(block) for block in blocks if block) + "\n")
+        blocks += [_problems(detection), _plan(detection), _backends(detection)]
+    for text in _spaced([*blocks, _files(changes), _notes(detection)]):
+        yield from printable(text).split("\n")
+
+
+def _spaced(blocks: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The lines of all blocks, an empty one between two of them."""
+    space: list[str] = []
+    for block in blocks:
+        for line in block:
+            yield from space
+            space = []
+            yield line
+        space = [""]
 
 
 def printable(text: str) -> str:
@@ -157,17 +168,17 @@ def _problems(detection: Detection) -> Iterator[str]:
     yield "What is wrong today"
     if not detection.problems:
         yield "  nothing: every answer leaves as it should"
-    grouped: dict[tuple[Address, str, str], list[Address]] = {}
-    for problem in detection.problems:
-        key = (problem.source, problem.actual, problem.expected)
-        grouped.setdefault(key, []).append(problem.destination)
-    text = _texts()
-    for (source, actual, expected), destinations in grouped.items():
-        shown = ", ".join(map(text, destinations[:DESTINATIONS_SHOWN]))
-        more = len(destinations) - DESTINATIONS_SHOWN
-        to = shown + (f" and {more} more" if more > 0 else "")
-        yield f"  answers from {source} leave by {actual}, should leave by {expected}"
-        yield f"    (asked for: {to})"
+    for group in detection.problems.groups:
+        ways = [(*ways, _some_of(destinations)) for ways, destinations in group.by_way().items()]
+        for source in group.sources:
+            for actual, expected, asked in ways:
+                yield f"  answers from {source} leave by {actual}, should leave by {expected}"
+                yield f"    (asked for: {asked})"
+
+
+def _some_of(destinations: Sequence[Address]) -> str:
+    more = len(destinations) - DESTINATIONS_SHOWN
+    return ", ".join(map(str, destinations[:DESTINATIONS_SHOWN])) + (f" and {more} more" if more > 0 else "")
 
 
 def _plan(detection: Detection) -> Iterator[str]:

@@ -40,9 +40,17 @@ def painted(text: str, colour: int) -> str:
     return f"\033[{colour}m{text}\033[0m"
 
 
-def painted_report(text: str) -> str:
+def painted_report(lines: Iterable[str]) -> Iterator[str]:
     """The report of ``detect``: wrong ways red, right ones green, differences of files like those of diff(1)."""
-    return "\n".join(_painted_lines(text.split("\n")))
+    patterns: tuple[re.Pattern[str], ...] = ()
+    heading = True
+    for line in lines:
+        # Inside a block of files there are empty lines as well: only a line that starts a block and is
+        # indented in no way can be a heading.
+        if heading and line[:1].isupper():
+            patterns = _BLOCKS.get(line, ())
+        heading = not line
+        yield _painted(line, patterns)
 
 
 def painted_table(text: str) -> str:
@@ -53,18 +61,6 @@ def painted_table(text: str) -> str:
 def painted_diagram(text: str) -> str:
     """The arrows of a diagram in text."""
     return "\n".join(_painted(line, _ARROWS) for line in text.split("\n"))
-
-
-def _painted_lines(lines: Iterable[str]) -> Iterator[str]:
-    patterns: tuple[re.Pattern[str], ...] = ()
-    heading = True
-    for line in lines:
-        # Inside a block of files there are empty lines as well: only a line that starts a block and is
-        # indented in no way can be a heading.
-        if heading and line[:1].isupper():
-            patterns = _BLOCKS.get(line, ())
-        heading = not line
-        yield _painted(line, patterns)
 
 
 def _painted(line: str, patterns: Iterable[re.Pattern[str]]) -> str:

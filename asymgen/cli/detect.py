@@ -21,7 +21,7 @@ from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
 from asymgen.json_text import write_json
 from asymgen.model import PROTOCOL, RuleAction
-from asymgen.report import printable, to_text
+from asymgen.report import printable, report_lines
 from asymgen.system.files import Written
 from asymgen.system.texts import is_superuser
 
@@ -66,8 +66,9 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
     if form == "json":
         _show_json(detection, changes)
     else:
-        text = to_text(detection, changes)
-        click.echo(colours.painted_report(text) if colours.are_wanted(sys.stdout) else text, nl=False)
+        lines = report_lines(detection, changes)
+        shown = colours.painted_report(lines) if colours.are_wanted(sys.stdout) else lines
+        sys.stdout.writelines(f"{line}\n" for line in shown)
     if check:
         _tell_differences(source, detection, changes, parameters)
 
@@ -88,7 +89,8 @@ def _tell_differences(source: Input, detection: Detection, changes: Changes, par
 
 def _advice_on_kernel(source: Input, detection: Detection, parameters: dict[str, Any], *, clean: bool) -> str:
     """What to type where every file is as it should be."""
-    foreign = [problem for problem in detection.problems if problem in detection.remaining]
+    remaining = set(detection.remaining)
+    foreign = [problem for problem in detection.problems if problem in remaining]
     if clean and len(foreign) == len(detection.problems):
         words = [word for file in parameters["snapshot"] for word in ("--snapshot", file)]
         explain = shlex.join(["explain", *words, str(foreign[0].source), str(foreign[0].destination)])

@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "planner": (("planner", "ahead", "uplinks", "sources", "numbers", "foreign", "settings"), ("vocabulary", "words")),
     "planfile": (("planfile",), ("vocabulary",)),
     "lowering": (("lowering", "detours"), ("vocabulary", "words", "planner")),
-    "diagnosis": (("diagnosis", "promise"), ("vocabulary", "words", "lookup", "planner", "lowering")),
+    "diagnosis": (("diagnosis", "problems", "promise"), ("vocabulary", "words", "lookup", "planner", "lowering")),
     "templating": (("templating", "quoting"), ("vocabulary",)),
     "backends": (("backends", "backends.*", "commands_text"), ("vocabulary", "words", "templating")),
     "rivals": (("rivals",), ("vocabulary",)),

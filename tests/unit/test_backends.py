@@ -26,7 +26,7 @@ from asymgen.model import (
     Placement,
     RenderedFile,
 )
-from asymgen.report import to_document, to_text
+from asymgen.report import report_lines, to_document
 from asymgen.system.files import preview
 from tests.hosts import make_host
 from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, Wire, kernel_state, renamed
@@ -91,7 +91,7 @@ def test_report_says_it_for_every_manager(tmp_path: Path) -> None:
     assert (told["name"], told["interfaces"]) == ("sysv", list(managed))
     assert told["why"].count("wicked brings eth0 up and has no backend") == 1
     assert told["why"].count("dhcpcd brings eth2 up and has no backend") == 1
-    assert told["why"] in to_text(found, changes)
+    assert told["why"] in "\n".join(report_lines(found, changes))
 
 
 def test_asked_for_wins() -> None:
