@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Optional
 
 from asymgen.lookup_answers import Answer, Fate, Kind, Outcome, Packet, Step
+from asymgen.lookup_rules import Rules, refusal
 from asymgen.lookup_tables import Found, Tables
 from asymgen.model import (
     PROTOCOL,
@@ -34,7 +36,6 @@ from asymgen.model import (
     Link,
     Network,
     NextHop,
-    Range,
     Route,
     RouteType,
     Rule,
@@ -45,11 +46,9 @@ from asymgen.source_address import ipv4_source, ipv6_source
 
 __all__ = ["Answer", "Fate", "Kind", "Outcome", "Packet", "RoutingState", "Step", "after", "before", "with_rules"]
 
-_TOS_BITS = {Family.IPV4: 0x1C, Family.IPV6: 0xFC}  # IPTOS_RT_MASK; the whole DSCP field
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 _LOCAL_MULTICAST = ipaddress.IPv4Network("224.0.0.0/24")
 _PREFERS_OWN_LEG = (6, 16)  # first kernel whose IPv4 multipath prefers the leg of the source address
-_UNSPECIFIED = ipaddress.IPv4Address(0)
 
 _Steps = Optional[list[Step]]
 
@@ -77,8 +76,7 @@ class RoutingState:
         self._holders = {held.address: link.name for link in back for held in link.addresses}
         self._sysctls = sysctls or {}
         ordered = sorted(rules, key=lambda rule: rule.priority)
-        self._rules = {family: [rule for rule in ordered if rule.family is family] for family in Family}
-        self._targets = {family: _first_positions(self._rules[family]) for family in Family}
+        self._rules = {family: Rules(rule for rule in ordered if rule.family is family) for family in Family}
         prefers_own_leg = _version(kernel) >= _PREFERS_OWN_LEG
         routes = tuple(routes)
         self._tables = Tables(routes, self._links, bulk=bulk, sysctls=self._sysctls, prefers_own_leg=prefers_own_leg)
@@ -133,13 +131,15 @@ class RoutingState:
     def _walk(self, packet: Packet, position: int, *, steps: _Steps) -> list[Outcome]:
         """Ask the rules from ``position`` on; past a rule too that decides for some packets only."""
         rules = self._rules[packet.family]
+        # Whoever wants an explanation is told of the others as well.
+        asked = rules.that_may_match(packet) if steps is None else range(len(rules))
         outcomes: list[Outcome] = []
-        while position < len(rules):
-            rule = rules[position]
-            position += 1
-            refusal = _refusal(rule, packet)
-            if refusal is not None:
-                _note(steps, rule, fate=Fate.SKIPPED, why=refusal)
+        while (place := bisect_left(asked, position)) < len(asked):
+            rule = rules[asked[place]]
+            position = asked[place] + 1
+            refused = refusal(rule, packet)
+            if refused is not None:
+                _note(steps, rule, fate=Fate.SKIPPED, why=refused)
                 continue
             if rule.action is RuleAction.GOTO:
                 target = self._target(rule, steps=steps)
@@ -156,7 +156,7 @@ class RoutingState:
 
     def _target(self, rule: Rule, *, steps: _Steps) -> int | None:
         """Where a goto leads: the first rule of exactly that priority, or nowhere."""
-        target = None if rule.target is None else self._targets[rule.family].get(rule.target)
+        target = None if rule.target is None else self._rules[rule.family].first_of(rule.target)
         if target is None or rule.target is None or rule.target <= rule.priority:
             _note(steps, rule, fate=Fate.UNRESOLVED, why=f"no later rule has priority {rule.target}")
             return None
@@ -303,58 +303,11 @@ def _selected_sources(rules: Iterable[Rule], routes: Iterable[Route]) -> dict[in
     }
 
 
-def _refusal(rule: Rule, packet: Packet) -> str | None:
-    """Why the rule does not match, or None; selectors that are not modelled count as matching."""
-    if not rule.inverted and not _source_matches(rule, packet):
-        return "from"  # most rules, where there are many uplinks
-    mismatch = next((name for name, matches in _selectors(rule, packet) if not matches), None)
-    if not rule.inverted:
-        return mismatch
-    # "not" turns the whole around: one selector that does not match is enough.
-    return "not" if mismatch is None and not rule.unmodelled else None
-
-
-def _selectors(rule: Rule, packet: Packet) -> Iterable[tuple[str, bool]]:
-    yield "from", _source_matches(rule, packet)
-    yield "to", rule.destination is None or packet.destination in rule.destination
-    yield "tos", not rule.tos or rule.tos == packet.tos & _TOS_BITS[packet.family]
-    yield "fwmark", rule.mark is None or not (packet.mark ^ rule.mark) & _mask(rule)
-    yield "iif", rule.iif in (None, packet.iif)
-    yield "oif", rule.oif in (None, packet.oif)
-    yield "uidrange", _contains(rule.uids, packet.uid if packet.is_own else 0)
-    yield "ipproto", rule.ipproto in (None, 0, packet.ipproto)
-    yield "sport", _contains(rule.sport, packet.sport)
-    yield "dport", _contains(rule.dport, packet.dport)
-    yield "l3mdev", not rule.l3mdev
-
-
-def _source_matches(rule: Rule, packet: Packet) -> bool:
-    """An unbound IPv4 socket asks as 0.0.0.0, which 0.0.0.0/1 holds; IPv6 matches no prefix at all."""
-    if rule.source is None or rule.source.prefixlen == 0:
-        return True
-    if packet.source is None:
-        return packet.family is Family.IPV4 and _UNSPECIFIED in rule.source
-    return packet.source in rule.source
-
-
-def _mask(rule: Rule) -> int:
-    return 0xFFFFFFFF if rule.mask is None else rule.mask
-
-
-def _contains(wanted: Range | None, value: int) -> bool:
-    return wanted is None or wanted.first <= value <= wanted.last
-
-
 def _assume_on_link(packet: Packet, outcome: Outcome) -> Outcome:
     """IPv4 sends out of the interface that a socket is bound to, even where no route allows it."""
     if not outcome.kind.is_error:
         return outcome
     return Outcome(Kind.UNICAST, NextHop(packet.oif), rule=outcome.rule)
-
-
-def _first_positions(rules: Sequence[Rule]) -> dict[int, int]:
-    """For each priority, where its first rule stands."""
-    return {rule.priority: position for position, rule in reversed(list(enumerate(rules)))}
 
 
 def _in_words(route: Route) -> str:

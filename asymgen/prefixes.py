@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from asymgen.model import Address, Network, prefix_of
 
@@ -41,13 +41,19 @@ class LongestMatch:
         """The longest that holds ``address``."""
         return self._longest(int(address), address.max_prefixlen, address.max_prefixlen)
 
+    def all_holding(self, address: Address) -> Iterator[Network]:
+        """Each that holds ``address``, the longest first."""
+        return self._around(int(address), address.max_prefixlen, address.max_prefixlen)
+
     def _longest(self, number: int, most: int, bits: int) -> Network | None:
+        return next(self._around(number, most, bits), None)
+
+    def _around(self, number: int, most: int, bits: int) -> Iterator[Network]:
         for length, networks in self._by_length:
             if length <= most:
                 found = networks.get(number >> (bits - length))
                 if found is not None:
-                    return found
-        return None
+                    yield found
 
 
 def outermost(networks: Iterable[Network]) -> tuple[Network, ...]:

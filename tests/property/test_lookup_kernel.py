@@ -55,6 +55,7 @@ def test_model_answers_as_the_kernel(kernel: Namespace, family: Family) -> None:
         taken: dict[tuple[Outcome, ...], set[Outcome]] = defaultdict(set)
         for packet, shown in zip(made.packets, ask(kernel, made)):
             answer = state.lookup(packet, explain=True)
+            assert state.lookup(packet).outcomes == answer.outcomes, "only the rules that may match are asked there"
             agreeing = [outcome for outcome in answer.outcomes if _agrees(outcome, shown)]
             assert agreeing != [], f"world {number}\n{_report(made, packet, shown=shown, answer=answer)}"
             taken[answer.outcomes].add(agreeing[0])

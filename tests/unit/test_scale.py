@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from asymgen.detection import Detection, detect
 from asymgen.diagnosis import find_both
 from asymgen.lookup import Answer, Packet, RoutingState
-from asymgen.model import Choices, Family, Host, InterfaceAddress, Kept, Link, Network, Route
+from asymgen.lookup_rules import Rules
+from asymgen.model import Choices, Family, Host, InterfaceAddress, Kept, Link, Network, Route, Rule
 from asymgen.parse import parse_host
-from asymgen.prefixes import LongestMatch, is_inside
+from asymgen.prefixes import LongestMatch, is_inside, single_address
 from asymgen.report import printable
 from asymgen.verify import verify
 from tests.hosts import make_link, make_route
@@ -184,6 +185,20 @@ def _lookups(check: Callable[[Detection], object], addresses: int, monkeypatch: 
         patch.setattr(RoutingState, "lookup", counted)
         check(found)
     return len(asked)
+
+
+def test_rules_for_other_sources_are_not_asked() -> None:
+    few, many = (Rules(_one_rule_each(sources)) for sources in (2, 2000))
+    packet = Packet(Family.IPV4, ipaddress.ip_address("192.0.2.1"), source=ipaddress.ip_address("10.0.0.1"))
+    assert few.that_may_match(packet) == [1, 2]
+    assert many.that_may_match(packet) == [1, 2000]
+
+
+def _one_rule_each(sources: int) -> Iterator[Rule]:
+    first = ipaddress.ip_address("10.0.0.0")
+    for number in range(sources):
+        yield Rule(Family.IPV4, 100, source=single_address(first + number), table=100)
+    yield Rule(Family.IPV4, 200, table=100)
 
 
 @pytest.mark.parametrize(
