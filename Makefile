@@ -79,7 +79,7 @@ rpm: ## dist/asymgen-*.rpm by rpm/asymgen.spec (rpm-build; Debian: rpm, python3-
 	cp build/$@/out/noarch/asymgen-*.rpm dist/
 
 ci: lint ## everything, nothing skipped; what CI runs
-	CI=true ./run pytest -n 4
+	CI=true ./run pytest -n 4 --dist worksteal
 
 install-hooks: venv ## run the lint before every commit
 	./run --with dev pre-commit install
