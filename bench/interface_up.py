@@ -27,7 +27,12 @@ from bench.report import Row, Table, against
 
 RECORDER = """#!/bin/sh
 case " $* " in
-*" -batch "*) tee -a "$RECORD.$1" | ip "$@" ;;
+*" -batch "*)
+    lines=$(cat)
+    case " $* " in *" -4 "*) family=-4 ;; *" -6 "*) family=-6 ;; *) family= ;; esac
+    if [ -n "$family" ]; then printf '%s\\n' "$lines" | grep -v '^[a-z]* show' >>"$RECORD.$family"; fi
+    printf '%s\\n' "$lines" | ip "$@"
+    ;;
 *) exec ip "$@" ;;
 esac
 """
@@ -73,12 +78,13 @@ class Bench:
         subprocess.run(argv, env=environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def recorded(self) -> dict[str, str]:
-        """What the script gives to ``ip -batch``, by family ("-4")."""
+        """What the script gives to ``ip -batch`` to change something, by family ("-4"); what it asks is left out."""
         recorder = self.folder / "recorder"
         recorder.write_text(RECORDER, encoding="utf-8")
         recorder.chmod(0o755)
         self.tell(ASYMGEN_IP=str(recorder), RECORD=str(self.folder / "lines"))
-        return {path.suffix[1:]: path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("lines.*"))}
+        found = {path.suffix[1:]: path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("lines.*"))}
+        return {family: lines for family, lines in found.items() if lines}
 
 
 def forget() -> None:

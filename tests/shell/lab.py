@@ -15,7 +15,7 @@ from tests.namespaces import Namespace, namespace
 from tests.states import HOST, Wire, kernel_state
 
 SHELLS = (("dash",), ("busybox", "sh"), ("bash", "--posix"))
-CHANGING = (" add ", " del ", " replace ", " set ", " flush ", "-batch")
+CHANGING = (" add ", " del ", " replace ", " set ", " flush ")
 OLD_HOST = replace(HOST, kernel="3.10.0-1160.el7.x86_64", iproute2="ss170501")
 
 # Passes everything on to the real ip(8), and writes down what it was told.

@@ -92,7 +92,7 @@ def test_failure_is_said_and_aborts_nothing(host: Lab) -> None:
     assert "cannot read the IPv4 rules" in said
     broken = host.folder / "broken-ip"
     broken.write_text(
-        '#!/bin/sh\ncase " $* " in *" -batch "*) cat >/dev/null; echo refused; exit 1 ;; esac\nexec ip "$@"\n'
+        '#!/bin/sh\nlines=$(cat)\ncase $lines in *" add "*) echo refused; exit 1 ;; esac\necho "$lines" | ip "$@"\n'
     )
     broken.chmod(0o755)
     said = _event(host, UP, "eth1", **IFUPDOWN, ASYMGEN_IP=str(broken))

@@ -252,7 +252,8 @@ def test_status_without_an_answer_is_unknown(host: Lab) -> None:
     assert host.run("start").returncode == 0
     for kind in ("rule", "route"):
         deaf = host.folder / f"no-{kind}"
-        deaf.write_text(f'#!/bin/sh\ncase " $* " in *" {kind} "*) exit 1 ;; esac\nexec ip "$@"\n')
+        refusal = f'case "$lines" in *"{kind} show"*) exit 1 ;; esac'
+        deaf.write_text(f'#!/bin/sh\nlines=$(cat)\n{refusal}\nprintf "%s\\n" "$lines" | ip "$@"\n')
         deaf.chmod(0o755)
         assert host.run("status", ASYMGEN_IP=str(deaf)).returncode == 4
 
