@@ -142,8 +142,9 @@ def tables(*, quick: bool) -> Iterator[Table]:
     yield Table(
         "An interface comes up: rules for 1 to 1,000 addresses",
         "Rules by address (`--rule-by address`, the worst case: by prefix there are four rules whatever the number of "
-        "addresses), none in the kernel yet. `ip -batch` gets the very lines that the script gives to it. The script "
-        "also reads what is there before, and sets device groups: that is what the batch alone leaves out.",
+        "addresses), none in the kernel yet. `ip -batch` gets the very lines that the script gives to it to change "
+        "something. The script also reads what is there before and after, and looks at addresses and device groups: "
+        "that is what the batch alone leaves out.",
         "at most 1.3 times `ip -batch`",
         tuple(rows),
     )

@@ -110,6 +110,10 @@ class Lab:
         lines = self.record.read_text().splitlines()
         return [line for line in lines if any(word in f"{line} " for word in CHANGING)]
 
+    def processes(self) -> list[str]:
+        """Each start of ip(8) that the recorder saw."""
+        return [line for line in self.record.read_text().splitlines() if line.startswith("ip ")]
+
     def rules(self, family: int) -> list[str]:
         """The kernel's rules that carry our protocol number."""
         lines = self.namespace.ip("-N", f"-{family}", "rule", "show").splitlines()

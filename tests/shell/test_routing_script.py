@@ -16,7 +16,7 @@ from tests.states import ONE_SUBNET, TWO_SUBNETS, Wire, kernel_state, renamed, w
 pytestmark = pytest.mark.netns
 
 EXTRAS = with_extras(kernel_state(TWO_SUBNETS, mtu=1400))
-HOSTILE_NAMES = ("a;reboot", "$(id)", "-rf", "x'y\"z", "ünï", "table", "a*b?[c]", "back\\slash", "a@b", "v.100")
+HOSTILE_NAMES = ("a;reboot", "$(id)", "-rf", "x'y\"z", "ünï", "table", "a*b?[c]", "back\\slash", "a@b", "v.100", "up>")
 
 
 @pytest.fixture
@@ -42,6 +42,35 @@ def test_start_twice_then_stop(host: Lab, shell: tuple[str, ...]) -> None:
     stopped = host.run("stop")
     assert (stopped.returncode, stopped.stderr) == (0, "")
     assert host.dump() == before
+
+
+@pytest.mark.parametrize(
+    ("families", "after_boot", "later"), [((4,), 10, 3), ((4, 6), 11, 3)], ids=["IPv4", "both families"]
+)
+def test_few_processes(tmp_path: Path, families: tuple[int, ...], after_boot: int, later: int) -> None:
+    """Interfaces and groups, then each family: one ip(8) asks, another changes what differs and asks again. Where not
+    all are in their groups, each takes three more."""
+    wires = [wire for wire in TWO_SUBNETS if wire.family in families]
+    with lab(tmp_path, wires) as built:
+        for arguments, most in (
+            (("start",), after_boot), (("start",), later), (("follow", "eth1"), later), (("status",), 4)
+        ):  # fmt: skip
+            assert built.run(*arguments, ASYMGEN_IP=built.recorder()).returncode == 0
+            assert len(built.processes()) <= most, built.processes()
+        built.namespace.ip("rule", "flush", "protocol", "97")
+        assert built.run("follow", "eth1", ASYMGEN_IP=built.recorder()).returncode == 0
+        assert len(built.processes()) <= later + 1, built.processes()
+
+
+def test_groups_are_looked_at_one_by_one_where_one_is_somebody_elses(host: Lab) -> None:
+    """The other is set all the same; an alias that reads like a line of ip(8) is not taken for one."""
+    host.namespace.ip("link", "set", "dev", "eth0", "group", "7", "alias", "x\n9: eth1: <UP>")
+    host.namespace.ip("link", "set", "dev", "eth1", "group", "42")
+    first = host.run("start")
+    assert (first.returncode, first.stderr) == (1, "asymgen: eth1 is in a device group of somebody else: left there\n")
+    shown = [host.namespace.ip("link", "show", "dev", name) for name in ("eth0", "eth1")]
+    assert "group 7 " in shown[0]
+    assert "group 42 " in shown[1]
 
 
 def test_answers_leave_by_their_own_uplink(tmp_path: Path) -> None:
