@@ -307,12 +307,14 @@ def test_equal_priorities_keep_their_order(host: Lab) -> None:
     assert host.rules(4) == wanted
 
 
-def test_rules_of_other_sources_are_not_touched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_rules_of_other_sources_are_not_touched(tmp_path: Path, shell: tuple[str, ...]) -> None:
     """Two hundred addresses share priorities; one lost rule is one command."""
     addresses = [f"198.51.100.{last}" for last in range(20, 220)]
     wires = (*TWO_SUBNETS[:2], TWO_SUBNETS[3], TWO_SUBNETS[2])
     state = kernel_state(wires, sources=addresses)
     with lab(tmp_path, TWO_SUBNETS, state=state) as built:
+        built.shell = shell
         before = built.dump()
         began = time.monotonic()
         first = built.run("start")
