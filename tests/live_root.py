@@ -61,11 +61,7 @@ class LiveRoot:
 
     def processes(self, word: str) -> list[int]:
         """Those in this root whose command line has ``word``."""
-        return [
-            process
-            for process in self._inside()
-            if word in Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
-        ]
+        return [process for process in self._inside() if word in _command_line(process)]
 
     def close(self) -> None:
         for process in self._inside():
@@ -116,3 +112,11 @@ def wait_until(ask: object, what: str, *, seconds: float = 30) -> None:
     while not ask():
         assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
         time.sleep(0.05)
+
+
+def _command_line(process: int) -> list[str]:
+    """Its words; none of one that ended since it was seen."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
