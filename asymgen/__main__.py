@@ -1,7 +1,9 @@
-"""``python3 -m asymgen``: the same as the console script."""
+"""``python3 -m asymgen``: the console script, but it ends as Python does, for profilers, debuggers and coverage."""
 
 from __future__ import annotations
 
-from asymgen.cli import main
+import sys
 
-main()
+from asymgen.cli import exit_code
+
+sys.exit(exit_code())

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from asymgen.cli import main
+from asymgen.cli import exit_code
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,7 @@ def _called(words: tuple[str, ...], stdin: str) -> Iterator[tuple[_Stream, _Stre
 def run(*words: str, stdin: str = "") -> Outcome:
     """``asymgen WORDS``. The exit code is that of the process; a traceback is in ``stderr``."""
     with _called(words, stdin) as (out, err):
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
+        code = exit_code()
     return Outcome(code, out.text, err.text)
 
 

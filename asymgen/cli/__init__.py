@@ -7,6 +7,7 @@ import gc
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -66,15 +67,22 @@ def asymgen() -> None:
     """
 
 
-def main() -> None:
-    """The console script: every failure ends in its exit code, none in a traceback but a defect."""
+def main() -> NoReturn:
+    """The console script. It ends at once: files, locks and processes are the business of ``with`` blocks, and taking
+    apart all that was made, object by object, was a tenth of ``detect`` (docs/decisions/0018). ``python -m asymgen``
+    ends as ever, for profilers and debuggers."""
+    os._exit(exit_code())
+
+
+def exit_code() -> int:
+    """Run the command line: every failure ends in its exit code, none in a traceback but a defect. Whatever was said
+    is out when it returns."""
     # What is made here lives to the end, which is soon: looking for garbage in cycles was a fifth of the time of
     # a host with 20,000 routes (docs/benchmarks.md).
     gc.disable()
     _open_what_is_closed()
     try:
-        code = asymgen.main(prog_name="asymgen", standalone_mode=False)
-        sys.stdout.flush()
+        code = _run()
     except click.exceptions.Abort:
         code = 130
     except click.ClickException as error:
@@ -91,7 +99,14 @@ def main() -> None:
         code = InputError.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence: a defect has an exit code of its own
         code = _code_of(error)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _run() -> object:
+    try:
+        return asymgen.main(prog_name="asymgen", standalone_mode=False)
+    finally:
+        sys.stdout.flush()  # before the words of a failure, and as a failure where it fails
 
 
 def _open_what_is_closed() -> None:

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -382,11 +382,60 @@ def test_a_defect_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
 # --- standard input and output that are not there ----------------------------------------------------
 
 
-def test_output_that_is_full_is_no_defect() -> None:
-    argv = [sys.executable, "-m", "asymgen", "detect", "--snapshot", TWO_SUBNETS]
+CONSOLE_SCRIPT = ("-c", "import sys; from asymgen.cli import main; sys.exit(main())")
+"""As pip writes it. It ends without Python's own end, ``python -m asymgen`` with it; both say the same."""
+both_ways_to_start = pytest.mark.parametrize("start", [("-m", "asymgen"), CONSOLE_SCRIPT], ids=["module", "script"])
+
+
+def started(
+    start: tuple[str, ...], *words: str, stdout: int | IO[str] = subprocess.PIPE, before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """A process with buffered output, whatever the environment here says; ``before`` is a folder with modules."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        [sys.executable, *start, *words], cwd=TREE, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False,
+        env={**environment, "PYTHONPATH": f"{before}:{TREE}"},
+    )  # fmt: skip
+
+
+@both_ways_to_start
+def test_output_that_is_full_is_no_defect(start: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(argv, cwd=TREE, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = started(start, "detect", "--snapshot", TWO_SUBNETS, stdout=full)
     assert (done.returncode, done.stderr.splitlines()[0]) == (5, "asymgen: cannot write: No space left on device")
+
+
+@both_ways_to_start
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_reader_that_goes_away_is_no_defect(start: tuple[str, ...], output: str) -> None:
+    """As in ``asymgen detect | head``: a failure, and nobody is told."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody_reads:
+        done = started(start, "detect", "--format", output, "--snapshot", TWO_SUBNETS, stdout=nobody_reads)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@both_ways_to_start
+@pytest.mark.parametrize(
+    ("ends", "code", "words"), [("return", 0, ""), ("raise e.InputError('no')", 6, "asymgen: no\n")]
+)
+def test_all_that_is_said_arrives(start: tuple[str, ...], ends: str, code: int, words: str, tmp_path: Path) -> None:
+    """``print`` flushes nothing into a pipe; what comes last is said here by no click.echo, which does."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import asymgen.cli.detect as d, asymgen.errors as e\n"
+        f"def says(**_):\n    print('said')\n    {ends}\n"
+        "d.command.callback = says\n",
+        encoding="utf-8",
+    )
+    done = started(start, "detect", before=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (code, "said\n", words)
+
+
+def test_the_module_ends_as_python_does() -> None:
+    """A profiler writes at the end of the process what it saw."""
+    done = started(("-m", "cProfile", "-m", "asymgen"), "--version")
+    assert "function calls" in done.stdout
 
 
 @pytest.mark.parametrize(
