@@ -70,7 +70,7 @@ deb-snapshot: ## the same quickly by stdeb, for a try (Debian: python3-stdeb, dh
 	cd build/$@/src && PATH=$(SYSTEM_PATH) python3 setup.py --command-packages=stdeb.command bdist_deb
 	cp build/$@/src/deb_dist/*.deb dist/
 
-rpm: ## dist/asymgen-*.rpm by rpm/asymgen.spec (rpm-build; Debian: rpm, python3-pip, python3-wheel)
+rpm: ## dist/asymgen-*.rpm by rpm/asymgen.spec (rpm-build; Debian: rpm, python3-jinja2, python3-pip, python3-wheel)
 	$(copy)
 	mv build/$@/src build/$@/asymgen-$$(sed -n 's/^Version: *//p' rpm/asymgen.spec)
 	cd build/$@ && tar -czf source.tar.gz asymgen-* && mv source.tar.gz "$$(echo asymgen-*).tar.gz"

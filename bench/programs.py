@@ -63,9 +63,10 @@ def install_asymgen() -> Asymgen:
     python = str(place / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*pip, "pyroute2", "netifaces", "setuptools >= 61", "wheel"])
-    # The sources are copied by the build: an old build folder would bring old modules along.
-    _run([*pip, "--force-reinstall", "--no-deps", "--no-build-isolation", str(ROOT)])
     _run([*pip, str(ROOT)])
+    # Once more, with what it runs with: templates are compiled for the Jinja of the build. The sources are copied by
+    # the build: an old build folder would bring old modules along.
+    _run([*pip, "--force-reinstall", "--no-deps", "--no-build-isolation", str(ROOT)])
     return Asymgen(python, str(place / "bin" / "asymgen"))
 
 

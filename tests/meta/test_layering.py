@@ -26,7 +26,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "planfile": (("planfile",), ("vocabulary",)),
     "lowering": (("lowering", "detours"), ("vocabulary", "words", "planner")),
     "diagnosis": (("diagnosis", "problems", "promise"), ("vocabulary", "words", "lookup", "planner", "lowering")),
-    "templating": (("templating", "quoting"), ("vocabulary",)),
+    "templating": (("templating", "compiled_templates"), ("vocabulary",)),
     "backends": (("backends", "backends.*", "commands_text"), ("vocabulary", "words", "templating")),
     "rivals": (("rivals",), ("vocabulary",)),
     "changes": (("changes", "manifest"), ("vocabulary",)),
@@ -74,7 +74,7 @@ HOMES = {  # what only one place does
     "subprocess": ("system.commands",),
     "click": ("__main__", "cli", "cli.*"),
     "netifaces": ("system.*",),
-    "jinja2": ("templating",),
+    "jinja2": ("templating", "compiled_templates"),
     "fcntl": ("system.*",),
 }
 READS_TEMPLATES = "templating"  # the loader of our own templates: package data, not the machine
