@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ class Runner:
         self._echo = echo
         given = os.environ.get("PATH", "").split(os.pathsep)
         self._path = os.pathsep.join([*filter(None, given), *(one for one in _SYSTEM_FOLDERS if one not in given)])
+        self._ahead: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
 
     def has(self, program: str) -> bool:
         """Whether ``program`` can be started."""
@@ -126,7 +127,23 @@ class Runner:
         deque(pieces, maxlen=0)  # a process with a full pipe would never end
         return Result(tuple(argv), process.returncode, "", _decoded(b"".join(errors))), value
 
+    @contextmanager
+    def ahead(self, commands: Iterable[Sequence[str]]) -> Iterator[None]:
+        """Start ``commands`` now: inside this context, :meth:`run` hands over what they left instead of starting them
+        again. One whose program is missing is left to it; one that nobody asked for is killed in the end."""
+        with ExitStack() as started:
+            for argv in filter(lambda argv: self.has(argv[0]), commands):
+                self._ahead[tuple(argv)] = started.enter_context(self._started(argv))
+            try:
+                yield
+            finally:
+                for unasked in self._ahead.values():
+                    unasked.kill()
+                self._ahead.clear()
+
     def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float, cwd: Path | None) -> Result:
+        if tuple(argv) in self._ahead:
+            return self._ended(self._ahead.pop(tuple(argv)), argv, timeout=timeout)
         stdin = subprocess.DEVNULL if text is None else subprocess.PIPE
         with self._started(argv, stdin=stdin, cwd=cwd) as process:
             return self._ended(process, argv, text=text, timeout=timeout)

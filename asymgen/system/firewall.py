@@ -12,6 +12,8 @@ from typing import Any
 
 from asymgen.system.commands import Runner
 
+NFT = ("nft", "-j", "list", "ruleset")
+
 _META_KEYS = ("iifgroup", "oifgroup")
 _DEVGROUP = re.compile(r"--(?:src|dst)-group (\S+)")
 _WIDEST_RANGE = 4096
@@ -119,7 +121,7 @@ def iptables_groups(output: str, numbers: Mapping[str, int]) -> Iterator[int]:
 
 
 _READERS = {
-    ("nft", "-j", "list", "ruleset"): nft_groups,
+    NFT: nft_groups,
     ("iptables-save",): iptables_groups,
     ("ip6tables-save",): iptables_groups,
 }

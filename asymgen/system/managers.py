@@ -7,7 +7,7 @@ whose daemons are down, or a namespace that has none, is still understood.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from asymgen.system import dhcpcd, ifcfg, interfaces_file, netplan, network_manager, networkd
@@ -58,6 +58,12 @@ def read_managers(run: Runner, files: HostFiles, links: Iterable[Mapping[str, An
     return {**found, "netplan_renderer": renderer} if renderer else found
 
 
+def version_commands(run: Runner, files: HostFiles) -> Iterator[tuple[str, ...]]:
+    """What :func:`read_managers` asks for the versions of what is installed."""
+    for manager in _present(files):
+        yield from (argv for argv in _VERSION_COMMANDS.get(manager, ())[:1] if run.has(argv[0]))
+
+
 def read_init(files: HostFiles) -> str:
     """The init system that runs: systemd, openrc, runit, busybox, sysvinit, or "" where none does
     (a container whose first process is its service)."""
@@ -77,7 +83,7 @@ def _has_program(files: HostFiles, *names: str) -> bool:
     return files.any_exists(*(f"{folder}/{name}" for folder in _PROGRAM_FOLDERS for name in names))
 
 
-def _installed(run: Runner, files: HostFiles, init: str) -> dict[str, str]:
+def _present(files: HostFiles) -> list[str]:
     present = {
         "ifupdown": _has_program(files, "ifup") and files.is_folder("/etc/network"),
         "networkd": _has_program(files, "systemd-networkd"),
@@ -87,7 +93,11 @@ def _installed(run: Runner, files: HostFiles, init: str) -> dict[str, str]:
         "dhcpcd": _has_program(files, "dhcpcd"),
         "network-scripts": files.exists(f"{ifcfg.RED_HAT}/ifup-eth"),
     }
-    found = {name: _version(run, name) for name, is_there in present.items() if is_there}
+    return [name for name, is_there in present.items() if is_there]
+
+
+def _installed(run: Runner, files: HostFiles, init: str) -> dict[str, str]:
+    found = {name: _version(run, name) for name in _present(files)}
     for flavour, traces in _IFUPDOWN_FLAVOURS.items():
         if "ifupdown" in found and files.any_exists(*traces):
             found[flavour] = found["ifupdown"]

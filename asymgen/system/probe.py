@@ -21,10 +21,10 @@ from asymgen.json_stream import ROUTES, read_list
 from asymgen.model import Family
 from asymgen.system.commands import Result, Runner, pasteable
 from asymgen.system.configured import shell_settings
-from asymgen.system.firewall import read_firewall_groups
+from asymgen.system.firewall import NFT, read_firewall_groups
 from asymgen.system.host_files import HostFiles
 from asymgen.system.leases import read_leases
-from asymgen.system.managers import read_managers
+from asymgen.system.managers import read_managers, version_commands
 from asymgen.system.names import read_names
 from asymgen.system.sysctls import read_sysctls
 from asymgen.system.udp_sockets import read_udp_wildcards
@@ -47,6 +47,7 @@ Objects = Union[list[dict[str, Any]], FoldedObjects]
 NOT_ROOT = "Not run as root: firewall rules and other users' files may be missing from what was read."
 
 _IP = ("ip", "-j", "-d")
+_IP_VERSION = ("ip", "-V")
 _NAMES = {"rt_tables": "rt_tables", "rt_protos": "rt_protos", "groups": "group", "rt_dsfield": "rt_dsfield"}
 _NEEDS_JSON = "Install iproute2 4.17 or newer (the package is called iproute2 or iproute)."
 _NO_JSON = re.compile(r'"-j" is unknown|BusyBox|(invalid|unrecognized) option')
@@ -64,13 +65,15 @@ def take_snapshot(run: Runner, root: Path = Path("/"), *, reader: str = "auto") 
     Raises UnsupportedError where neither ip(8) nor netifaces can be used."""
     files = HostFiles(root)
     notes: list[str] = []
-    objects = _objects(run, files, reader=reader, notes=notes)
-    if any("nhid" in route for key in ROUTES for route in singles(objects[key])):
-        # With net.ipv4.nexthop_compat_mode=0 a route has no legs but the id of a nexthop object.
-        objects["nexthops"] = _ip_objects(run, ("nexthop", "show"), notes=notes)
-    if os.geteuid() != 0:
-        notes.append(NOT_ROOT)
-    return describe_host(run, files, objects, notes=notes)
+    # What is asked beside ip(8) starts first and is read last: it answers meanwhile.
+    with run.ahead([*version_commands(run, files), NFT, _IP_VERSION]):
+        objects = _objects(run, files, reader=reader, notes=notes)
+        if any("nhid" in route for key in ROUTES for route in singles(objects[key])):
+            # With net.ipv4.nexthop_compat_mode=0 a route has no legs but the id of a nexthop object.
+            objects["nexthops"] = _ip_objects(run, ("nexthop", "show"), notes=notes)
+        if os.geteuid() != 0:
+            notes.append(NOT_ROOT)
+        return describe_host(run, files, objects, notes=notes)
 
 
 def describe_host(run: Runner, files: HostFiles, objects: Mapping[str, Any], *, notes: list[str]) -> dict[str, Any]:
@@ -194,7 +197,7 @@ def _refuse_failure(result: Result) -> None:
 
 def _iproute2_version(run: Runner) -> str:
     """``6.1.0``, or ``ss180129`` before iproute2 5.0's new scheme."""
-    output = run.run(("ip", "-V"), check=False).stdout
+    output = run.run(_IP_VERSION, check=False).stdout
     matched = re.search(r"iproute2[-, ]+(?:version )?([^\s,]+)", output)
     return matched[1] if matched else output.strip()
 

@@ -317,6 +317,12 @@ def test_ip_runs_once_per_kind_of_object(busy: Namespace) -> None:
     )  # fmt: skip
 
 
+def test_nothing_is_asked_twice_and_other_programs_work_while_ip_is_read(busy: Namespace) -> None:
+    asked = probed(busy)[1]
+    assert sorted(asked) == sorted(set(asked))
+    assert asked.index("+ nft -j list ruleset") < asked.index("+ ip -V") < asked.index("+ ip -j -d link")
+
+
 def test_sysctls_are_those_of_the_namespace(host: Host) -> None:
     assert host.sysctls["net/ipv4/conf/left0/arp_filter"] == "1"
     assert host.sysctls["net/ipv4/conf/right0/arp_filter"] == "0"

@@ -167,3 +167,43 @@ def test_none_of_several_outlives_a_failure(tmp_path: Path) -> None:
             os.kill(int(Path(name).read_text(encoding="utf-8")), 0)
     with pytest.raises(MissingProgramError):
         Runner().read_together([("true",), ("no-such-program-here",)], whole)
+
+
+def test_what_was_started_ahead_is_not_started_again(tmp_path: Path) -> None:
+    """It waits for a file that is made after it started, and notes each start."""
+    started: list[str] = []
+    runner = Runner(echo=started.append)
+    asked = ("sh", "-c", 'until [ -e "$1" ]; do sleep 0.01; done; head -c 300000 /dev/zero; exit 3', "sh",
+             str(tmp_path / "go"))  # fmt: skip
+    with runner.ahead([asked]):
+        assert len(started) == 1
+        (tmp_path / "go").touch()
+        result = runner.run(asked, check=False)
+        assert (result.argv, result.returncode, len(result.stdout), len(started)) == (asked, 3, 300000, 1)
+        runner.run(asked, check=False)
+    runner.run(asked, check=False)
+    assert len(started) == 3
+
+
+def test_what_was_started_ahead_fails_as_ever() -> None:
+    runner = Runner()
+    with runner.ahead([("false",), ("no-such-program-here",)]):
+        with pytest.raises(CommandFailedError, match="false: exit code 1"):
+            runner.run(("false",))
+        with pytest.raises(MissingProgramError):
+            runner.run(("no-such-program-here",))
+
+
+def test_what_nobody_asked_for_is_ended(tmp_path: Path) -> None:
+    started, ended = tmp_path / "started", tmp_path / "ended"
+    code = (
+        "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(3); pathlib.Path(sys.argv[2]).touch()"
+    )
+    unasked = (sys.executable, "-c", code, str(started), str(ended))
+    runner = Runner()
+    with runner.ahead([unasked]):
+        runner.run(("sh", "-c", 'until [ -e "$1" ]; do sleep 0.01; done', "sh", str(started)))
+    assert not ended.exists()
+    with pytest.raises(CommandFailedError, match="no end after"), runner.ahead([unasked]):
+        runner.run(unasked, timeout=0.1)
+    assert not ended.exists()
