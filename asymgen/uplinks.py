@@ -5,7 +5,6 @@ Never a guess. Every next hop carries the words that say where it was found.
 
 from __future__ import annotations
 
-import fnmatch
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,12 +28,11 @@ from asymgen.model import (
     Unresolved,
 )
 
-CONTAINER_NAMES = (
-    "docker*", "br-*", "veth*", "virbr*", "cni*", "cali*", "flannel*", "podman*", "lxcbr*", "lxdbr*", "incusbr*",
-    "cilium*", "lxc*", "kube-*", "weave*", "tailscale*", "wt[0-9]*", "azv*", "eni[0-9a-f]*", "vnet[0-9]*",
-)  # fmt: skip
-"""Interfaces that containers, virtual machines and overlays make; never uplinks by themselves."""
-_CONTAINER_NAME = re.compile("|".join(map(fnmatch.translate, CONTAINER_NAMES)))
+CONTAINER = re.compile(
+    "docker|br-|veth|virbr|cni|cali|flannel|podman|lxcbr|lxdbr|incusbr|"
+    "cilium|lxc|kube-|weave|tailscale|wt[0-9]|azv|eni[0-9a-f]|vnet[0-9]"
+)
+"""How names of interfaces begin that containers, virtual machines and overlays make; never uplinks by themselves."""
 
 TUNNEL_KINDS = frozenset({"tun", "wireguard", "vxlan", "geneve", "dummy", "ifb", "nlmon", "xfrm", "vti", "vti6"})
 PRIVATE = tuple(
@@ -143,7 +141,7 @@ def _why_enslaved(host: Host, master: str) -> str:
 
 
 def _why_virtual(host: Host, link: Link) -> str:
-    by_name = _CONTAINER_NAME.match(link.name) is not None
+    by_name = CONTAINER.match(link.name) is not None
     if not by_name and link.kind not in TUNNEL_KINDS:
         return ""
     families = {

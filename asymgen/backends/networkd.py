@@ -12,7 +12,6 @@ from pathlib import PurePosixPath
 
 from asymgen import templating
 from asymgen.backends import networkd_follow, shared_files
-from asymgen.backends.networkd_sections import sections
 from asymgen.errors import UnsupportedError
 from asymgen.model import (
     Capabilities,
@@ -101,6 +100,8 @@ def render(state: KernelState, host: Host, placement: Placement) -> tuple[Render
 
 
 def _dropin(state: KernelState, host: Host, placement: Placement, *, interface: str) -> RenderedFile:
+    from asymgen.backends.networkd_sections import sections  # noqa: PLC0415 - only for what networkd configures
+
     winner = _winning_name(host, interface)
     group = next((member.group for member in state.groups if member.interface == interface), None)
     vendor = placement is Placement.VENDOR

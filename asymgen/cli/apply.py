@@ -38,9 +38,9 @@ from asymgen.parse import parse_host
 from asymgen.report import printable
 from asymgen.system.apply_folder import ApplyFolder, Phase
 from asymgen.system.commands import Runner, pasteable
-from asymgen.system.files import read_manifest
 from asymgen.system.guard import now, start_guard, tell_syslog, who
 from asymgen.system.locking import Checkpoint
+from asymgen.system.on_disk import read_manifest
 from asymgen.system.probe import take_snapshot
 from asymgen.system.terminal import ask_until
 from asymgen.system.texts import is_superuser

@@ -13,20 +13,17 @@ from typing import IO
 
 RED, GREEN = 31, 32
 
-_WRONG_ANSWER = re.compile(
-    r"(?P<before>  answers from \S+ leave by )(?P<red>.+)(?P<between>, should leave by )(?P<green>.+)"
-)
-_BLOCKS: Mapping[str, tuple[re.Pattern[str], ...]] = {
-    "What is wrong today": (_WRONG_ANSWER, re.compile(r"(?P<green>  nothing: .*)")),
-    "Files": (re.compile(r"(?P<red>-.*)"), re.compile(r"(?P<green>\+.*)")),
+_WRONG_ANSWER = r"(?P<before>  answers from \S+ leave by )(?P<red>.+)(?P<between>, should leave by )(?P<green>.+)"
+_BLOCKS: Mapping[str, tuple[str, ...]] = {
+    "What is wrong today": (_WRONG_ANSWER, r"(?P<green>  nothing: .*)"),
+    "Files": (r"(?P<red>-.*)", r"(?P<green>\+.*)"),
 }
-"""The blocks of detect's report, by heading, with what is painted in a line of each: named groups."""
-_VERDICTS = (
-    re.compile(r"(?P<before>  .*?  )(?:(?P<red>\d+ wrong answers?|failed)|(?P<green>nothing wrong))(?P<after>\b.*)"),
-)
+"""The blocks of detect's report, by heading, with what is painted in a line of each: named groups of regular
+expressions, which are compiled where somebody looks."""
+_VERDICTS = (r"(?P<before>  .*?  )(?:(?P<red>\d+ wrong answers?|failed)|(?P<green>nothing wrong))(?P<after>\b.*)",)
 
-_ARROWS = (re.compile(r"(?P<before>.*[─-]{2} )(?:(?P<red>wrong)|(?P<green>right))(?P<after> [─-]{2}.*)"),
-           re.compile(r"(?P<before>(?:└─+┘|[+]-+[+]|) +)(?P<red>wrong to .*)"))  # fmt: skip
+_ARROWS = (r"(?P<before>.*[─-]{2} )(?:(?P<red>wrong)|(?P<green>right))(?P<after> [─-]{2}.*)",
+           r"(?P<before>(?:└─+┘|[+]-+[+]|) +)(?P<red>wrong to .*)")  # fmt: skip
 
 
 def are_wanted(stream: IO[str], environment: Mapping[str, str] | None = None) -> bool:
@@ -42,7 +39,7 @@ def painted(text: str, colour: int) -> str:
 
 def painted_report(lines: Iterable[str]) -> Iterator[str]:
     """The report of ``detect``: wrong ways red, right ones green, differences of files like those of diff(1)."""
-    patterns: tuple[re.Pattern[str], ...] = ()
+    patterns: tuple[str, ...] = ()
     heading = True
     for line in lines:
         # Inside a block of files there are empty lines as well: only a line that starts a block and is
@@ -63,8 +60,8 @@ def painted_diagram(text: str) -> str:
     return "\n".join(_painted(line, _ARROWS) for line in text.split("\n"))
 
 
-def _painted(line: str, patterns: Iterable[re.Pattern[str]]) -> str:
-    found = next(filter(None, (pattern.fullmatch(line) for pattern in patterns)), None)
+def _painted(line: str, patterns: Iterable[str]) -> str:
+    found = next(filter(None, (re.fullmatch(pattern, line) for pattern in patterns)), None)
     if found is None:
         return line
     colours = {"red": RED, "green": GREEN}

@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,11 +19,12 @@ from asymgen.cli.itself import itself
 from asymgen.cli.options import BACKEND, CHOICES, READER, ROOT, SNAPSHOTS, add_options, repeated_choices
 from asymgen.detection import Detection, detect
 from asymgen.errors import DifferencesFoundError, UnsupportedError, UsageError
-from asymgen.json_text import write_json
 from asymgen.model import PROTOCOL, RuleAction
 from asymgen.report import printable, report_lines
-from asymgen.system.files import Written
 from asymgen.system.texts import is_superuser
+
+if TYPE_CHECKING:
+    from asymgen.system.files import Written
 
 
 @click.command("detect")
@@ -139,6 +140,8 @@ def _refuse_contradictions(parameters: dict[str, Any], *, write: bool, check: bo
 
 
 def _show_json(detection: Detection, changes: Changes) -> None:
+    from asymgen.json_text import write_json
+
     write_json(outcome.document_of(detection, changes), sys.stdout.write)
     click.echo()
 

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from asymgen.backends.shell import capabilities
 from asymgen.changes import Changes, plan_changes
 from asymgen.cli.inputs import Input
-from asymgen.commands_text import ip_commands
 from asymgen.detection import Detection
-from asymgen.lowering import lower
 from asymgen.model import RenderedFile
 from asymgen.planfile import PLAN_PATH
-from asymgen.report import to_document
-from asymgen.system.commands import Runner
-from asymgen.system.files import Written, preview, write_files
-from asymgen.system.relabel import relabel_with
-from asymgen.system.texts import write_text
+from asymgen.system.on_disk import preview
+
+if TYPE_CHECKING:
+    from asymgen.system.files import Written
 
 
 def preview_of(source: Input, detection: Detection, *, force: bool) -> Changes:
@@ -31,6 +27,10 @@ def preview_of(source: Input, detection: Detection, *, force: bool) -> Changes:
 def write(source: Input, detection: Detection, *, root: Path, force: bool) -> Written:
     """Write the host's files below ``root``, and its plan where ``--plan`` wants it."""
     from asymgen.cli.packaged import refuse_packaged
+    from asymgen.system.commands import Runner
+    from asymgen.system.files import write_files
+    from asymgen.system.relabel import relabel_with
+    from asymgen.system.texts import write_text
 
     refuse_packaged(root)
     # Below another root, this machine's policy has nothing to say.
@@ -44,6 +44,11 @@ def write(source: Input, detection: Detection, *, root: Path, force: bool) -> Wr
 
 def document_of(detection: Detection, changes: Changes) -> dict[str, Any]:
     """The document of ``--format json``: the plan as ip(8) on that host can hold it, whatever the backends express."""
+    from asymgen.backends.shell import capabilities
+    from asymgen.commands_text import ip_commands
+    from asymgen.lowering import lower
+    from asymgen.report import to_document
+
     state = lower(detection.plan, capabilities(detection.host))
     return to_document(detection, changes, ip_commands(state))
 

@@ -20,7 +20,8 @@ from asymgen.model import Command, Host
 from asymgen.report import printable
 from asymgen.system.apply_folder import ApplyFolder
 from asymgen.system.commands import Runner
-from asymgen.system.files import read_manifest, remove_all
+from asymgen.system.files import remove_all
+from asymgen.system.on_disk import read_manifest
 from asymgen.system.texts import is_superuser
 
 

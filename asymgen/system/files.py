@@ -19,15 +19,13 @@ from asymgen.changes import (
     Changes,
     FileKind,
     FileOnDisk,
-    paths_of_interest,
-    plan_changes,
     wanted_content,
 )
-from asymgen.errors import CommandFailedError, InputError
-from asymgen.manifest import HINT as MANIFEST_HINT
-from asymgen.manifest import MANIFEST_MODE, MANIFEST_PATH, STATE_DIRECTORY, Manifest, manifest_text, parse_manifest
+from asymgen.errors import CommandFailedError
+from asymgen.manifest import MANIFEST_MODE, MANIFEST_PATH, STATE_DIRECTORY, Manifest, manifest_text
 from asymgen.model import RenderedFile
 from asymgen.system.locking import PATIENCE, Checkpoint, locked
+from asymgen.system.on_disk import preview
 from asymgen.system.transaction import Transaction
 from asymgen.system.tree import Tree
 
@@ -45,33 +43,6 @@ class Written:
 
 def _no_checkpoint(_step: str) -> None:
     """Nobody watches outside tests."""
-
-
-def read_manifest(root: Path) -> Manifest | None:
-    """The manifest below ``root``, or None. Raises InputError where it cannot be trusted."""
-    found = Tree(root).read(MANIFEST_PATH)
-    if found is None:
-        return None
-    origin = str(Tree(root).outer(MANIFEST_PATH))
-    if found.kind is not FileKind.REGULAR:
-        raise InputError(f"{origin}: is {found.kind.value}, wanted a file", hint=MANIFEST_HINT)
-    try:
-        return parse_manifest(found.content.decode("utf-8"), origin)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{origin}: not UTF-8: {error}", hint=MANIFEST_HINT) from error
-
-
-def read_on_disk(root: Path, paths: Iterable[PurePosixPath]) -> Mapping[PurePosixPath, FileOnDisk | None]:
-    """What lies at each of ``paths`` below ``root``."""
-    tree = Tree(root)
-    return {path: tree.read(path) for path in paths}
-
-
-def preview(root: Path, wanted: Sequence[RenderedFile], *, force: bool = False) -> Changes:
-    """What ``write_files`` would do. Only reads."""
-    manifest = read_manifest(root)
-    on_disk = read_on_disk(root, paths_of_interest(wanted, manifest))
-    return plan_changes(wanted, on_disk, manifest=manifest, force=force)
 
 
 def write_files(

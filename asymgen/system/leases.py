@@ -18,11 +18,11 @@ from asymgen.system.host_files import HostFiles
 _DHCLIENT_FOLDERS = ("/var/lib/dhcp", "/var/lib/dhclient", "/var/lib/dhcp3")
 _NETWORK_MANAGER = "/var/lib/NetworkManager"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_INTERNAL = re.compile(rf"internal-{_UUID}-(.+)\.lease")
+_INTERNAL = rf"internal-{_UUID}-(.+)\.lease"
 # DHCPv6 leases are "lease6 {": IPv6 routers come by router advertisement.
-_BLOCK = re.compile(r"^lease\s*\{(.*?)^\}", re.MULTILINE | re.DOTALL)
-_INTERFACE = re.compile(r'^\s*interface\s+"(.*)";', re.MULTILINE)
-_ROUTERS = re.compile(r"^\s*option\s+routers\s+([^;]*);", re.MULTILINE)
+_BLOCK = r"(?ms)^lease\s*\{(.*?)^\}"
+_INTERFACE = r'(?m)^\s*interface\s+"(.*)";'
+_ROUTERS = r"(?m)^\s*option\s+routers\s+([^;]*);"
 
 _Found = tuple[str, str, tuple[str, ...]]
 
@@ -56,7 +56,7 @@ def _others(files: HostFiles) -> Iterator[_Found]:
 
 def _network_manager(files: HostFiles) -> Iterator[_Found]:
     for name in files.names(_NETWORK_MANAGER):
-        matched = _INTERNAL.fullmatch(name)
+        matched = re.fullmatch(_INTERNAL, name)
         if matched:
             path = f"{_NETWORK_MANAGER}/{name}"
             yield matched[1], path, addresses_in(*shell_settings(files.text(path) or "").get("ROUTER", "").split())
@@ -65,8 +65,8 @@ def _network_manager(files: HostFiles) -> Iterator[_Found]:
 def _dhclient(files: HostFiles, path: str) -> Iterator[_Found]:
     """The newest lease of each interface: dhclient appends."""
     newest: dict[str, _Found] = {}
-    for block in _BLOCK.findall(files.text(path) or ""):
-        interface, routers = _INTERFACE.search(block), _ROUTERS.search(block)
+    for block in re.findall(_BLOCK, files.text(path) or ""):
+        interface, routers = re.search(_INTERFACE, block), re.search(_ROUTERS, block)
         if interface:
             words = routers[1].split(",") if routers else []
             newest[interface[1]] = (interface[1], path, addresses_in(*words))

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from asymgen.changes import Action, FileOnDisk, plan_changes
 from asymgen.manifest import Manifest, manifest_text, parse_manifest
 from asymgen.model import RenderedFile
-from asymgen.system.files import preview, remove_all, write_files
+from asymgen.system.files import remove_all, write_files
+from asymgen.system.on_disk import preview
 from tests.file_trees import holds, listing, put, rendered, strays
 
 PATHS = [

@@ -27,7 +27,7 @@ from asymgen.model import (
     RenderedFile,
 )
 from asymgen.report import report_lines, to_document
-from asymgen.system.files import preview
+from asymgen.system.on_disk import preview
 from tests.hosts import make_host
 from tests.states import HOST, ONE_SUBNET, TWO_SUBNETS, Wire, kernel_state, renamed
 

@@ -20,8 +20,9 @@ import pytest
 from asymgen.changes import Action, FileKind
 from asymgen.errors import AsymgenError, CommandFailedError, ForeignFileError, InputError
 from asymgen.manifest import MANIFEST_PATH, manifest_text
-from asymgen.system.files import preview, read_manifest, read_on_disk, remove_all, write_files
+from asymgen.system.files import remove_all, write_files
 from asymgen.system.locking import LOCK_PATH, locked
+from asymgen.system.on_disk import preview, read_manifest, read_on_disk
 from asymgen.system.tree import Tree
 from tests.file_trees import HOOK, INIT, NEW, OLD, PLAN, TABLES, holds, listing, put, rendered, strays
 from tests.source_tree import ROOT
