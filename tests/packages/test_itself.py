@@ -76,6 +76,14 @@ def _has_manual_and_completions(made: Path) -> None:
         assert (shell in names) is ("-1_all" not in made.name)
 
 
+def _has_templates_for_the_distributions_jinja(made: Path) -> None:
+    """They are compiled for the Jinja that the package is installed beside."""
+    version = output_of("/usr/bin/python3", "-Ic", "import jinja2; print(jinja2.__version__)").strip()
+    names = output_of("dpkg-deb", "-c", str(made)) if made.suffix == ".deb" else output_of("rpm", "-qpl", str(made))
+    assert re.findall(r"/asymgen/templates/jinja-(.*)/SHA256SUMS$", names, re.MULTILINE) == [version]
+    assert "pycache" not in names
+
+
 def _checkers_have_nothing_to_say(made: Path, folder: Path) -> None:
     if made.suffix == ".deb" and made.name != f"asymgen_{asymgen.__version__}_all.deb":
         return
@@ -102,6 +110,7 @@ def test_what_was_built(made: Path, tmp_path: Path) -> None:
     """One test for all of it: two workers would build each package twice."""
     _payload_runs(made, tmp_path)
     _has_manual_and_completions(made)
+    _has_templates_for_the_distributions_jinja(made)
     _dependencies_name_netifaces(made)
     _checkers_have_nothing_to_say(made, tmp_path / "checkers")
     if made.name == f"asymgen_{asymgen.__version__}_all.deb":
@@ -150,6 +159,8 @@ def _runs_in_a_clean_root(made: Path, root: Path) -> None:
     else:
         shell = 'cd "$2" && rpm2cpio "$1" | cpio --extract --make-directories --unconditional --quiet'
         subprocess.run(["sh", "-c", shell, "sh", str(made), str(root)], check=True)
+    if made.suffix == ".deb":  # installing it compiles its Python, and so its templates, to bytecode
+        assert list(root.glob("usr/lib/python3/dist-packages/asymgen/templates/jinja-*/__pycache__/*.pyc"))
     live = subprocess.run([*enter, "asymgen", "detect"], capture_output=True, text=True, check=False)
     assert live.returncode == 0, live.stderr
     planned = output_of(*enter, "asymgen", "detect", "--snapshot", "/root/snapshot.json")

@@ -58,6 +58,7 @@ def test_the_oldest_make_the_same(tmp_path: Path) -> None:
     ):
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+    assert list(place.glob("lib/python3*/site-packages/asymgen/templates/jinja-2.11.*/SHA256SUMS"))
     here = packages_of_all_cases(str(Path(sys.executable).with_name("asymgen")), tmp_path / "here")
     there = packages_of_all_cases(str(place / "bin/asymgen"), tmp_path / "there")
     assert len(here) > 50

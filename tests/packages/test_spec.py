@@ -139,7 +139,8 @@ def _asks_for_what_it_needs(workshop: Workshop) -> None:
     generated = workshop.build()
     assert generated.returncode == 11, generated.stderr
     assert "python3dist(wheel) is needed by asymgen" in generated.stderr
-    workshop.install("libraries", "python3dist(wheel)", "python3dist(click) = 8.1.3")
+    assert "python3dist(jinja2) >= 2.11 is needed by asymgen" in generated.stderr
+    workshop.install("libraries", "python3dist(wheel)", "python3dist(click) = 8.1.3", "python3dist(jinja2) = 3.1.2")
     done = workshop.build()
     assert done.returncode == 0, done.stderr
 
