@@ -80,14 +80,13 @@ class RoutingState:
         prefers_own_leg = _version(kernel) >= _PREFERS_OWN_LEG
         routes = tuple(routes)
         self._tables = Tables(routes, self._links, bulk=bulk, sysctls=self._sysctls, prefers_own_leg=prefers_own_leg)
-        self._asks_legs = any(len(route.nexthops) > 1 for route in routes)
+        self._leg_sources = self._tables.leg_sources(routes)
         self._sources = _selected_sources(ordered, routes)
 
     def likeness(self, source: Address) -> Hashable:
         """Equal for two of the host's addresses that no rule and no route tells apart: what is true of a packet
         from one of them is true of the same packet from the other (but for its source)."""
-        # A multipath route may prefer the leg whose own address is the source's.
-        holder = None if self._asks_legs else self._holders.get(source)
+        holder = None if source in self._leg_sources else self._holders.get(source)
         return source if holder is None else (holder, self._sources[source.version].holding(source))
 
     def lookup(self, packet: Packet, *, explain: bool = False) -> Answer:

@@ -6,7 +6,7 @@ Source: net/core/fib_rules.c; net/ipv4/fib_rules.c; net/ipv6/fib6_rules.c.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 
 from asymgen.lookup_answers import Packet
@@ -17,7 +17,7 @@ _TOS_BITS = {Family.IPV4: 0x1C, Family.IPV6: 0xFC}  # IPTOS_RT_MASK; the whole D
 _UNSPECIFIED = ipaddress.IPv4Address(0)
 
 
-class Rules(Sequence[Rule]):
+class Rules:
     """The rules of one family in order. Of those that select a source only those are asked whose source holds the
     packet's: a host with a thousand uplinks has four thousand of them."""
 
@@ -36,7 +36,7 @@ class Rules(Sequence[Rule]):
     def __len__(self) -> int:
         return len(self._rules)
 
-    def __getitem__(self, position: int) -> Rule:  # type: ignore[override] # no slices
+    def __getitem__(self, position: int) -> Rule:
         return self._rules[position]
 
     def first_of(self, priority: int) -> int | None:

@@ -163,6 +163,12 @@ class Tables:
         own = tuple(hop for hop in hops if self._leg_source(hop, route.scope) == packet.source)
         return own or hops
 
+    def leg_sources(self, routes: Iterable[Route]) -> frozenset[Address | None]:
+        """What :meth:`_own_legs` looks for in ``routes``: no other source is told apart by a route's legs."""
+        multipath = (route for route in routes if route.family is Family.IPV4 and len(route.nexthops) > 1)
+        legs = {(hop, route.scope) for route in multipath for hop in route.nexthops} if self._prefers_own_leg else ()
+        return frozenset(self._leg_source(hop, scope) for hop, scope in legs)
+
     def _leg_source(self, hop: NextHop, scope: str) -> Address | None:
         return ipv4_source(self._links, hop.interface or "", gateway=hop.gateway, scope=scope)
 

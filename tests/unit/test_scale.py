@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import asymgen.lookup
 from asymgen.detection import Detection, detect
 from asymgen.diagnosis import find_both
-from asymgen.lookup import Answer, Packet, RoutingState
-from asymgen.lookup_rules import Rules
+from asymgen.lookup import Answer, Kind, Packet, RoutingState
+from asymgen.lookup_rules import refusal
 from asymgen.model import Choices, Family, Host, InterfaceAddress, Kept, Link, Network, Route, Rule
 from asymgen.parse import parse_host
 from asymgen.prefixes import LongestMatch, is_inside, single_address
@@ -163,6 +164,14 @@ CHECKS: dict[str, Callable[[Detection], object]] = {
 }
 
 
+def test_addresses_are_alike_beside_a_route_by_two_gateways() -> None:
+    """Only a leg's own source may take that leg."""
+    link = make_link("eth0", [f"192.0.2.{last}/24" for last in range(2, 200)])
+    route = make_route("default nexthop via 192.0.2.1 dev eth0 nexthop via 192.0.2.254 dev eth0")
+    state = RoutingState((), [route], [link])
+    assert len({state.likeness(held.address) for held in link.addresses}) == 2
+
+
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
 def test_of_addresses_that_are_alike_one_is_asked(
     check: Callable[[Detection], object], monkeypatch: pytest.MonkeyPatch
@@ -187,11 +196,26 @@ def _lookups(check: Callable[[Detection], object], addresses: int, monkeypatch: 
     return len(asked)
 
 
-def test_rules_for_other_sources_are_not_asked() -> None:
-    few, many = (Rules(_one_rule_each(sources)) for sources in (2, 2000))
+def test_rules_for_other_sources_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = (_rules_asked(sources, monkeypatch) for sources in (2, 2000))
+    assert few == many == 2
+
+
+def _rules_asked(sources: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many rules one answer of the model takes, of a rule for each of so many sources and one for all."""
     packet = Packet(Family.IPV4, ipaddress.ip_address("192.0.2.1"), source=ipaddress.ip_address("10.0.0.1"))
-    assert few.that_may_match(packet) == [1, 2]
-    assert many.that_may_match(packet) == [1, 2000]
+    link = make_link("eth0", f"{packet.source}/8")
+    asked: list[Rule] = []
+
+    def counted(rule: Rule, packet: Packet) -> str | None:
+        asked.append(rule)
+        return refusal(rule, packet)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asymgen.lookup, "refusal", counted)
+        answer = RoutingState(_one_rule_each(sources), (), [link]).lookup(packet)
+    assert answer.kind is Kind.NONE
+    return len(asked)
 
 
 def _one_rule_each(sources: int) -> Iterator[Rule]:

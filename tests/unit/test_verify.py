@@ -291,7 +291,7 @@ def test_the_loaded_state_is_what_the_model_of_after_says() -> None:
     host = two_uplinks()
     state = planned(host)
     mended = after(host, state)
-    assert {rule for rules in mended._rules.values() for rule in rules} == set(loaded(host, state).rules)
+    assert {rules[at] for rules in mended._rules.values() for at in range(len(rules))} == set(loaded(host, state).rules)
 
 
 def test_a_cloud_agent_is_named_with_what_to_do() -> None:
