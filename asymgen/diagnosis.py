@@ -13,7 +13,7 @@ from itertools import chain, islice
 
 from asymgen.lookup import Answer, Kind, Packet, RoutingState, after, before
 from asymgen.model import Address, Family, Host, KernelState, Network, Plan, Route
-from asymgen.problems import Problems, WrongAnswer, WrongAnswers, grouped
+from asymgen.problems import Problems, WrongAnswer, WrongAnswers
 from asymgen.promise import Promise, Ways
 
 FAR_AWAY: dict[Family, tuple[Address, ...]] = {
@@ -69,15 +69,26 @@ def _wrong(routing: RoutingState, asked: Iterable[Inquiry]) -> Problems:
 
 
 def _wrong_of(routing: RoutingState, inquiry: Inquiry) -> Iterator[WrongAnswers]:
+    """Addresses with the same wrong answers together, in the order of the first of each."""
     firsts = alike(routing, inquiry.sources)
+    answers = {first: tuple(found) for first, found in _wrong_by_first(routing, inquiry, firsts).items()}
+    leaders: dict[tuple[WrongAnswer, ...], int] = {}
+    leader_of = {first: leaders.setdefault(found, first) for first, found in answers.items()}
+    sources: dict[int, list[Address]] = {}
+    for source, first in zip(inquiry.sources, firsts):
+        sources.setdefault(leader_of[first], []).append(source)
+    yield from (WrongAnswers(tuple(sharing), answers[first]) for first, sharing in sources.items() if answers[first])
+
+
+def _wrong_by_first(routing: RoutingState, inquiry: Inquiry, firsts: Iterable[int]) -> dict[int, list[WrongAnswer]]:
     wrong: dict[int, list[WrongAnswer]] = {first: [] for first in firsts}
     for destination, ways in inquiry.destinations:
-        expected = expected_words(ways)
-        for first, answer in first_answers(routing, inquiry.sources, wrong, destination=destination).items():
-            if not _fits(answer, ways):
-                wrong[first].append(WrongAnswer(destination, answer_words(answer), expected))
-    answers = {first: tuple(found) for first, found in wrong.items()}
-    return grouped(zip(inquiry.sources, (answers[first] for first in firsts)))
+        answers = first_answers(routing, inquiry.sources, wrong, destination=destination)
+        unfit = {first: answer for first, answer in answers.items() if not _fits(answer, ways)}
+        expected = expected_words(ways) if unfit else ""
+        for first, answer in unfit.items():
+            wrong[first].append(WrongAnswer(destination, answer_words(answer), expected))
+    return wrong
 
 
 def alike(routing: RoutingState, sources: Iterable[Address]) -> list[int]:
@@ -119,7 +130,7 @@ def inquiries(host: Host, plan: Plan) -> Iterator[Inquiry]:
             if uplink.family is family:
                 allowed = ((destination, promise.ways(uplink, destination)) for destination in destinations)
                 yield Inquiry(
-                    tuple(address.address for address in uplink.addresses),
+                    tuple(dict.fromkeys(address.address for address in uplink.addresses)),
                     tuple((destination, ways) for destination, ways in allowed if ways),
                 )
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import GeneratorType
 from typing import Any
 
-_CONTAINERS = (dict, list, tuple, Iterator)
+_CONTAINERS = (dict, list, tuple, GeneratorType)
 _AT_ONCE = 1000
 """Objects for the encoder at a time: it keeps each piece that it wrote until all of them are there."""
 
 
 def to_json(value: Any, *, indent: int = 2, sort_keys: bool = False) -> str:
-    """``value``, whose objects have texts as keys. An iterator of objects is a list of them, each made when its turn
+    """``value``, whose objects have texts as keys. A generator of objects is a list of them, each made when its turn
     comes. Pure ASCII."""
     pieces: list[str] = []
     write_json(value, pieces.append, indent=indent, sort_keys=sort_keys)
@@ -43,7 +44,7 @@ class _Writer:
             self._emit(json.dumps(value))
         elif isinstance(value, dict):
             self._write_object(value, line)
-        elif isinstance(value, Iterator):
+        elif isinstance(value, GeneratorType):
             self._write_plain_objects(_plain_objects_of(value), line)
         elif _are_plain_objects(value):
             self._write_plain_objects(
@@ -100,7 +101,7 @@ class _Writer:
 def _plain_objects_of(values: Iterator[Any]) -> Iterator[list[Any]]:
     while batch := list(islice(values, _AT_ONCE)):
         if not _are_plain_objects(batch):
-            raise TypeError("an iterator may give objects that hold something, but nothing that holds something")
+            raise TypeError("a generator may give objects that hold something, but nothing that holds something")
         yield batch
 
 

@@ -6,7 +6,7 @@ those addresses and those destinations; each pair of them is a Problem, made whi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asymgen.model import Address
@@ -47,7 +47,7 @@ class WrongAnswers:
 
 
 @dataclass(frozen=True)
-class Problems(Collection[Problem]):
+class Problems:
     """All Problems of a host; false where there is none."""
 
     groups: tuple[WrongAnswers, ...] = ()
@@ -58,19 +58,8 @@ class Problems(Collection[Problem]):
                 for source in group.sources:
                     yield Problem(source, answer.destination, answer.actual, answer.expected)
 
+    def __bool__(self) -> bool:
+        return bool(self.groups)
+
     def __len__(self) -> int:
         return sum(len(group.sources) * len(group.answers) for group in self.groups)
-
-    def __contains__(self, problem: object) -> bool:
-        return any(one == problem for one in self)
-
-
-def grouped(wrong: Iterable[tuple[Address, tuple[WrongAnswer, ...]]]) -> Iterator[WrongAnswers]:
-    """Sources that share their wrong answers together, in the order of the first of each; those without any are
-    left out."""
-    sources: dict[tuple[WrongAnswer, ...], list[Address]] = {}
-    for source, answers in wrong:
-        if answers:
-            sources.setdefault(answers, []).append(source)
-    for answers, sharing in sources.items():
-        yield WrongAnswers(tuple(sharing), answers)

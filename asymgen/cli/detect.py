@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,15 @@ def command(*, write: bool, check: bool, form: str, force: bool, **parameters: A
         _show_json(detection, changes)
     else:
         lines = report_lines(detection, changes)
-        shown = colours.painted_report(lines) if colours.are_wanted(sys.stdout) else lines
-        sys.stdout.writelines(f"{line}\n" for line in shown)
+        show_lines(colours.painted_report(lines) if colours.are_wanted(sys.stdout) else lines)
     if check:
         _tell_differences(source, detection, changes, parameters)
+
+
+def show_lines(lines: Iterator[str]) -> None:
+    """Print a report of any length, a thousand lines at a time."""
+    while batch := list(islice(lines, 1000)):
+        click.echo("\n".join(batch))
 
 
 def _tell_differences(source: Input, detection: Detection, changes: Changes, parameters: dict[str, Any]) -> None:

@@ -27,14 +27,14 @@ def test_any_value(value: Any, indent: int, *, sort_keys: bool) -> None:
 
 
 @given(value=st.lists(st.dictionaries(TEXTS, PLAIN, min_size=1, max_size=3), max_size=4), repeated=st.integers(1, 800))
-def test_an_iterator_of_objects_is_their_list(value: list[Any], repeated: int) -> None:
+def test_a_generator_of_objects_is_their_list(value: list[Any], repeated: int) -> None:
     many = value * repeated
-    assert to_json({"objects": iter(many), "last": 1}) == json.dumps({"objects": many, "last": 1}, indent=2)
+    assert to_json({"objects": (one for one in many), "last": 1}) == json.dumps({"objects": many, "last": 1}, indent=2)
 
 
-def test_an_iterator_of_anything_else_is_refused() -> None:
+def test_a_generator_of_anything_else_is_refused() -> None:
     with pytest.raises(TypeError, match="nothing that holds something"):
-        to_json(iter([{"nested": [1]}]))
+        to_json(one for one in [{"nested": [1]}])
 
 
 @pytest.mark.parametrize(

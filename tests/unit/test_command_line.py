@@ -399,10 +399,18 @@ def started(
 
 
 @both_ways_to_start
-def test_output_that_is_full_is_no_defect(start: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", [(), ("--check",), ("--format", "json", "--check")], ids=" ".join)
+def test_output_that_is_full_is_no_defect(start: tuple[str, ...], words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = started(start, "detect", "--snapshot", TWO_SUBNETS, stdout=full)
+        done = started(start, "detect", *words, "--snapshot", TWO_SUBNETS, stdout=full)
     assert (done.returncode, done.stderr.splitlines()[0]) == (5, "asymgen: cannot write: No space left on device")
+
+
+def test_an_output_that_takes_ascii_alone_is_no_defect() -> None:
+    """As in a cron job in the C locale with Python's UTF-8 mode switched off."""
+    done = asymgen("detect", "--snapshot", TWO_SUBNETS, environment={"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not done.stdout.isascii()
 
 
 @both_ways_to_start

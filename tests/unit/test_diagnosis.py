@@ -4,18 +4,20 @@ and only that, and what the plan cannot mend is a list that a person has read.""
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 
 from asymgen.detection import detect
-from asymgen.diagnosis import find_problems, find_remaining
+from asymgen.diagnosis import FAR_AWAY, find_problems, find_remaining
 from asymgen.lowering import lower
-from asymgen.model import Capabilities, Kept, KernelState
+from asymgen.model import Capabilities, Family, Kept, KernelState
 from asymgen.parse import parse_host
 from asymgen.planner import plan
+from asymgen.prefixes import single_address
 from asymgen.promise import Promise
 from tests.case_files import CASES, Case, choices_of
-from tests.hosts import lower_for, make_host, make_link, plan_for
+from tests.hosts import lower_for, make_host, make_link, make_rule, plan_for
 
 DECIDED_BY_OTHERS = {
     "admin-from-rules": "an administrator's own from-rule decides for that address",
@@ -118,3 +120,33 @@ def test_detect_reports_what_the_diagnosis_found() -> None:
     assert detection.problems == find_problems(host, detection.plan)
     assert len(list(detection.problems)) == len(detection.problems) > 0
     assert list(detection.remaining) == []
+
+
+def test_addresses_with_the_same_wrong_answers_stand_together() -> None:
+    """One that is held twice, with two lengths, is one source."""
+    assert _groups_with_a_rule_for_the_second("203.0.113.0/24") == ["192.0.2.10", "198.51.100.10 198.51.100.11"]
+
+
+def test_an_address_that_is_wrong_in_another_way_stands_apart() -> None:
+    assert _groups_with_a_rule_for_the_second(f"{FAR_AWAY[Family.IPV4][0]}/32") == [
+        "192.0.2.10",
+        "198.51.100.10",
+        "198.51.100.11",
+    ]
+
+
+def _groups_with_a_rule_for_the_second(destination: str) -> list[str]:
+    """The sources of each group. The rule tells an address of eth1 apart, and mends its answers to ``destination``."""
+    eth1 = make_link("eth1", ("198.51.100.10/24", "198.51.100.11/24", "198.51.100.10/32"))
+    second = single_address(ipaddress.ip_address("198.51.100.11"))
+    host = make_host(
+        {"eth0": "192.0.2.10/24", "eth1": eth1},
+        [
+            "default via 192.0.2.1 dev eth0",
+            "default via 198.51.100.1 dev eth1 metric 9",
+            "default via 198.51.100.1 dev eth1 table 7",
+        ],
+    )
+    rule = make_rule(Family.IPV4, 100, source=second, destination=ipaddress.ip_network(destination), table=7)
+    host = replace(host, rules=(*host.rules, rule))
+    return [" ".join(map(str, group.sources)) for group in find_problems(host, plan_for(host)).groups]
