@@ -152,6 +152,20 @@ def test_refused_route_is_a_failure(tmp_path: Path) -> None:
         assert built.run("status").returncode == 3
 
 
+def test_a_warning_between_the_lines_is_no_route(host: Lab) -> None:
+    """As ip(8) says where something changes while it asks: at boot, much does."""
+    warning = host.folder / "warning-ip"
+    warning.write_text(
+        '#!/bin/sh\nip "$@"\ncode=$?\necho "Dump was interrupted and may be inconsistent." >&2\nexit $code\n'
+    )
+    warning.chmod(0o755)
+    for _ in range(2):
+        done = host.run("start", ASYMGEN_IP=str(warning))
+        assert (done.returncode, done.stderr.replace("Dump was interrupted and may be inconsistent.\n", "")) == (0, "")
+        assert host.run("status").returncode == 0
+        host.namespace.ip("rule", "flush", "protocol", "97")
+
+
 def test_flap_of_each_interface(host: Lab) -> None:
     assert host.run("start").returncode == 0
     wanted = host.dump()
