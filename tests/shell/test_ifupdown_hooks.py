@@ -96,7 +96,7 @@ def test_failure_is_said_and_aborts_nothing(host: Lab) -> None:
     )
     broken.chmod(0o755)
     said = _event(host, UP, "eth1", **IFUPDOWN, ASYMGEN_IP=str(broken))
-    assert "not in the kernel: ip -4 rule add pref 32011" in said
+    assert "cannot read the IPv4 rules and routes again: refused" in said
     assert "refused" in said
     assert '"/etc/network/if-up.d/asymgen status" tells what is missing' in said
 

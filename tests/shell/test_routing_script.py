@@ -166,6 +166,29 @@ def test_a_warning_between_the_lines_is_no_route(host: Lab) -> None:
         host.namespace.ip("rule", "flush", "protocol", "97")
 
 
+def test_one_failing_look_at_the_links_takes_no_rules_away(host: Lab) -> None:
+    assert host.run("start").returncode == 0
+    before = host.rules(4)
+    deaf = host.folder / "no-brief"
+    deaf.write_text('#!/bin/sh\ncase $1 in -br) exit 255 ;; esac\nexec ip "$@"\n')
+    deaf.chmod(0o755)
+    assert host.run("follow", "eth1", ASYMGEN_IP=str(deaf)).returncode == 0
+    assert host.rules(4) == before != []
+
+
+def test_a_change_that_answers_nothing_is_a_failure(host: Lab) -> None:
+    """Also where nothing is wanted but that leftovers go."""
+    host.namespace.ip("-6", "rule", "add", "pref", "31000", "from", "2001:db8::1", "lookup", "77", "protocol", "97")
+    mute = host.folder / "mute"
+    mute.write_text(
+        '#!/bin/sh\nlines=$(cat)\ncase $lines in *" del "*) exit 1 ;; esac\nprintf "%s\\n" "$lines" | ip "$@"\n'
+    )
+    mute.chmod(0o755)
+    done = host.run("start", ASYMGEN_IP=str(mute))
+    assert done.returncode == 1
+    assert "cannot read the IPv6 rules and routes again" in done.stderr
+
+
 def test_flap_of_each_interface(host: Lab) -> None:
     assert host.run("start").returncode == 0
     wanted = host.dump()
