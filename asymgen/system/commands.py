@@ -130,15 +130,16 @@ class Runner:
     @contextmanager
     def ahead(self, commands: Iterable[Sequence[str]]) -> Iterator[None]:
         """Start ``commands`` now: inside this context, :meth:`run` hands over what they left instead of starting them
-        again. One whose program is missing is left to it; one that nobody asked for is killed in the end."""
+        again. One whose program is missing is left to it; what has not ended by then is killed in the end."""
         with ExitStack() as started:
             for argv in filter(lambda argv: self.has(argv[0]), commands):
                 self._ahead[tuple(argv)] = started.enter_context(self._started(argv))
+            processes = tuple(self._ahead.values())
             try:
                 yield
             finally:
-                for unasked in self._ahead.values():
-                    unasked.kill()
+                for process in processes:
+                    process.kill()
                 self._ahead.clear()
 
     def _finished(self, argv: Sequence[str], *, text: str | None, timeout: float, cwd: Path | None) -> Result:

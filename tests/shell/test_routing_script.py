@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,24 +43,6 @@ def test_start_twice_then_stop(host: Lab, shell: tuple[str, ...]) -> None:
     assert host.dump() == before
 
 
-@pytest.mark.parametrize(
-    ("families", "after_boot", "later"), [((4,), 10, 3), ((4, 6), 11, 3)], ids=["IPv4", "both families"]
-)
-def test_few_processes(tmp_path: Path, families: tuple[int, ...], after_boot: int, later: int) -> None:
-    """Interfaces and groups, then each family: one ip(8) asks, another changes what differs and asks again. Where not
-    all are in their groups, each takes three more."""
-    wires = [wire for wire in TWO_SUBNETS if wire.family in families]
-    with lab(tmp_path, wires) as built:
-        for arguments, most in (
-            (("start",), after_boot), (("start",), later), (("follow", "eth1"), later), (("status",), 4)
-        ):  # fmt: skip
-            assert built.run(*arguments, ASYMGEN_IP=built.recorder()).returncode == 0
-            assert len(built.processes()) <= most, built.processes()
-        built.namespace.ip("rule", "flush", "protocol", "97")
-        assert built.run("follow", "eth1", ASYMGEN_IP=built.recorder()).returncode == 0
-        assert len(built.processes()) <= later + 1, built.processes()
-
-
 def test_groups_are_looked_at_one_by_one_where_one_is_somebody_elses(host: Lab) -> None:
     """The other is set all the same; an alias that reads like a line of ip(8) is not taken for one."""
     host.namespace.ip("link", "set", "dev", "eth0", "group", "7", "alias", "x\n9: eth1: <UP>")
@@ -98,21 +79,6 @@ def test_one_subnet_on_two_interfaces(tmp_path: Path) -> None:
         assert built.dump() == before
 
 
-@pytest.mark.parametrize("lock", ["lock", "/nonexistent/lock"], ids=["flock", "without flock"])
-def test_eight_at_once(host: Lab, lock: str) -> None:
-    """Each of them succeeds, and the kernel holds every rule once, in order."""
-    lock = str(host.folder / lock)
-    assert host.run("start").returncode == 0
-    wanted = (host.rules(4), host.rules(6))
-    assert host.run("stop").returncode == 0
-    running = [host.start("start", ASYMGEN_LOCK=lock) for _ in range(8)]
-    said = [process.communicate(timeout=60)[0] for process in running]
-    if lock != "/nonexistent/lock":
-        assert [(process.returncode, text) for process, text in zip(running, said)] == [(0, "")] * 8
-    assert (sorted(host.rules(4)), sorted(host.rules(6))) == (sorted(wanted[0]), sorted(wanted[1]))
-    assert host.run("status").returncode == 0
-
-
 def test_interface_that_is_not_up_yet(host: Lab) -> None:
     """The rest is done; a later run does what was left out."""
     host.down("eth1")
@@ -138,55 +104,6 @@ def test_interface_that_is_missing(host: Lab) -> None:
     assert any("192.0.2.0/24" in rule for rule in host.rules(4))
     assert host.run("stop").returncode == 0
     assert host.rules(4) == host.rules(6) == []
-
-
-def test_refused_route_is_a_failure(tmp_path: Path) -> None:
-    """A gateway that no route reaches: said, counted, and the routes behind it in the batch are there."""
-    wires = (Wire("eth0", "192.0.2.10/24", "203.0.113.1"), *TWO_SUBNETS[1:])
-    with lab(tmp_path, TWO_SUBNETS, state=with_extras(kernel_state(wires))) as built:
-        result = built.run("start")
-        assert result.returncode == 1
-        assert "not in the kernel: IPv4 routes of eth0: default via 203.0.113.1" in result.stderr
-        assert "Nexthop has invalid gateway" in result.stderr  # the kernel's own word
-        assert "throw 10.2.0.0/16" in built.namespace.ip("-4", "route", "show", "table", "1")
-        assert built.run("status").returncode == 3
-
-
-def test_a_warning_between_the_lines_is_no_route(host: Lab) -> None:
-    """As ip(8) says where something changes while it asks: at boot, much does."""
-    warning = host.folder / "warning-ip"
-    warning.write_text(
-        '#!/bin/sh\nip "$@"\ncode=$?\necho "Dump was interrupted and may be inconsistent." >&2\nexit $code\n'
-    )
-    warning.chmod(0o755)
-    for _ in range(2):
-        done = host.run("start", ASYMGEN_IP=str(warning))
-        assert (done.returncode, done.stderr.replace("Dump was interrupted and may be inconsistent.\n", "")) == (0, "")
-        assert host.run("status").returncode == 0
-        host.namespace.ip("rule", "flush", "protocol", "97")
-
-
-def test_one_failing_look_at_the_links_takes_no_rules_away(host: Lab) -> None:
-    assert host.run("start").returncode == 0
-    before = host.rules(4)
-    deaf = host.folder / "no-brief"
-    deaf.write_text('#!/bin/sh\ncase $1 in -br) exit 255 ;; esac\nexec ip "$@"\n')
-    deaf.chmod(0o755)
-    assert host.run("follow", "eth1", ASYMGEN_IP=str(deaf)).returncode == 0
-    assert host.rules(4) == before != []
-
-
-def test_a_change_that_answers_nothing_is_a_failure(host: Lab) -> None:
-    """Also where nothing is wanted but that leftovers go."""
-    host.namespace.ip("-6", "rule", "add", "pref", "31000", "from", "2001:db8::1", "lookup", "77", "protocol", "97")
-    mute = host.folder / "mute"
-    mute.write_text(
-        '#!/bin/sh\nlines=$(cat)\ncase $lines in *" del "*) exit 1 ;; esac\nprintf "%s\\n" "$lines" | ip "$@"\n'
-    )
-    mute.chmod(0o755)
-    done = host.run("start", ASYMGEN_IP=str(mute))
-    assert done.returncode == 1
-    assert "cannot read the IPv6 rules and routes again" in done.stderr
 
 
 def test_flap_of_each_interface(host: Lab) -> None:
@@ -314,16 +231,6 @@ def test_status_tells_the_truth_and_start_mends(host: Lab, damage: str) -> None:
     assert host.dump() == whole
 
 
-def test_status_without_an_answer_is_unknown(host: Lab) -> None:
-    assert host.run("start").returncode == 0
-    for kind in ("rule", "route"):
-        deaf = host.folder / f"no-{kind}"
-        refusal = f'case "$lines" in *"{kind} show"*) exit 1 ;; esac'
-        deaf.write_text(f'#!/bin/sh\nlines=$(cat)\n{refusal}\nprintf "%s\\n" "$lines" | ip "$@"\n')
-        deaf.chmod(0o755)
-        assert host.run("status", ASYMGEN_IP=str(deaf)).returncode == 4
-
-
 def test_check_names_the_wrong_address(host: Lab) -> None:
     assert host.run("start").returncode == 0
     host.namespace.ip("-4", "route", "del", "default", "table", "2")
@@ -437,16 +344,6 @@ def test_names_instead_of_numbers(host: Lab) -> None:
     assert host.dump() == before
 
 
-def test_read_only_proc_sys_is_a_warning(host: Lab) -> None:
-    script = host.folder / "root/etc/init.d/asymgen"
-    inside = f"mount --bind -o ro /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec sh {script} start"
-    argv = ("unshare", "--mount", *host.environment(), "sh", "-c", inside)
-    result = host.namespace.run(*argv, check=False)
-    assert result.returncode == 0
-    assert "warning: cannot set /proc/sys/net/ipv4/conf/eth0/arp_filter to 1" in result.stderr
-    assert host.run("status").returncode == 3
-
-
 @pytest.mark.parametrize("arguments", [(), ("reload",), ("flush",)])
 def test_usage(host: Lab, arguments: tuple[str, ...]) -> None:
     before = host.dump()
@@ -463,25 +360,6 @@ def test_restart_brings_everything_back(host: Lab, action: str) -> None:
     host.namespace.ip("rule", "flush", "protocol", "97")
     assert host.run(action).returncode == 0
     assert host.dump() == wanted
-
-
-def test_lock_is_not_inherited(host: Lab) -> None:
-    """A child that stays behind must not hold the lock."""
-    recorder = host.folder / "staying-ip"
-    recorder.write_text('#!/bin/sh\n[ ! -e /proc/self/fd/9 ] || echo held >>"$RECORD"\nexec ip "$@"\n')
-    recorder.chmod(0o755)
-    assert host.run("start", ASYMGEN_IP=str(recorder)).returncode == 0
-    assert not host.record.exists()
-    assert (host.folder / "lock").exists()
-
-
-def test_waits_for_the_lock(host: Lab) -> None:
-    holder = subprocess.Popen(["flock", str(host.folder / "lock"), "sleep", "1.5"])
-    time.sleep(0.3)
-    began = time.monotonic()
-    assert host.run("start").returncode == 0
-    assert time.monotonic() - began > 0.8
-    assert holder.wait() == 0
 
 
 def test_scripts_of_unit_and_package_do_the_same(host: Lab) -> None:
@@ -513,21 +391,3 @@ def test_state_of_nothing(tmp_path: Path) -> None:
         built.write(kernel_state(TWO_SUBNETS))
         assert built.run("stop").returncode == 0
         assert built.dump() == before
-
-
-def test_family_that_is_switched_off(tmp_path: Path) -> None:
-    """``ipv6.disable=1``: a plan for IPv4 alone does not mind; a plan for both says so."""
-    refusing = tmp_path / "no-ipv6"
-    refusing.write_text(
-        '#!/bin/sh\ncase " $* " in *" -6 "*) echo "Address family not supported" >&2; exit 2 ;; esac\nexec ip "$@"\n'
-    )
-    refusing.chmod(0o755)
-    with lab(tmp_path, TWO_SUBNETS, state=kernel_state((TWO_SUBNETS[0], TWO_SUBNETS[2]))) as built:
-        for action in ("start", "status", "check", "stop"):
-            result = built.run(action, ASYMGEN_IP=str(refusing))
-            assert (result.returncode, result.stderr) == (0, "")
-        built.write(EXTRAS)
-        both = built.run("start", ASYMGEN_IP=str(refusing))
-        assert both.returncode == 1
-        assert "cannot read the IPv6 rules" in both.stderr
-        assert len(built.rules(4)) == len([rule for rule in EXTRAS.rules if rule.family == 4])

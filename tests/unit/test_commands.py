@@ -207,3 +207,6 @@ def test_what_nobody_asked_for_is_ended(tmp_path: Path) -> None:
     with pytest.raises(CommandFailedError, match="no end after"), runner.ahead([unasked]):
         runner.run(unasked, timeout=0.1)
     assert not ended.exists()
+    with runner.ahead([unasked]), pytest.raises(CommandFailedError, match="no end after"):
+        runner.run(unasked, timeout=0.1)
+    assert not ended.exists(), "nobody waits for what took too long"
