@@ -6,13 +6,13 @@ routing.md, "The kernel state" (jump, conditional rules of others); docs/decisio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from asymgen.foreign import bypassed_rules, find_tunnel, foreign_rules, is_catch_all, jump_over
 from asymgen.model import RESERVED_TABLES, Family, Host, Jump, Kept, Rule, Uplink
+from asymgen.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Ahead:
     """``watch``: why jumps must follow what others do later, "" where nothing says so; ``watch_routes``: a route
     alone may make a tunnel of a table."""

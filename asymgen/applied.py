@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -18,13 +17,14 @@ from asymgen.changes import Changes, FileKind
 from asymgen.errors import InputError
 from asymgen.iproute2 import route_words, rule_words
 from asymgen.model import PROTOCOL, Family, Host, RenderedFile, Route, Rule, Sysctl
+from asymgen.records import record
 from asymgen.templating import sh
 
 SCHEMA = 1
 HINT = "`asymgen revert` cannot know the state before; `asymgen remove` takes everything of asymgen's away"
 
 
-@dataclass(frozen=True)
+@record
 class SavedFile:
     """A file as it was. ``content`` are its bytes, ``mode`` its permission bits."""
 
@@ -33,7 +33,7 @@ class SavedFile:
     mode: int
 
 
-@dataclass(frozen=True)
+@record
 class Applied:
     """One apply. ``started`` is for people (local time), ``seconds`` the time to confirm; ``manifest`` None: there was
     none."""

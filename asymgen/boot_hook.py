@@ -7,17 +7,17 @@ sysinit.target); LSB init script headers (insserv(8): X-Start-Before).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from asymgen import templating
 from asymgen.errors import UnsupportedError
 from asymgen.model import Command, Host, RenderedFile
+from asymgen.records import record
 
 NAME = "asymgen-revert"
 
 
-@dataclass(frozen=True)
+@record
 class BootHook:
     """``links`` are symbolic links to ``file``; ``enable`` is run after writing, ``disable`` before removing."""
 

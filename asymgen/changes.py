@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import StringIO
 from pathlib import PurePosixPath
 
 from asymgen.errors import AsymgenError, ForeignFileError
 from asymgen.manifest import STATE_DIRECTORY, Entry, Fingerprint, Manifest, fingerprint, is_plain
 from asymgen.model import RenderedFile
+from asymgen.records import record
 
 BACKUP_DIRECTORY = STATE_DIRECTORY / "backup"
 """Not beside the original: hooks, units and settings there would be run or read as well."""
@@ -35,7 +36,7 @@ class FileKind(enum.Enum):
         return self in (FileKind.REGULAR, FileKind.SYMLINK)
 
 
-@dataclass(frozen=True)
+@record
 class FileOnDisk:
     """What is there now. ``content`` is a symbolic link's target, and empty for other kinds than files."""
 
@@ -59,7 +60,7 @@ class Action(enum.Enum):
     CONFLICT = "conflict"
 
 
-@dataclass(frozen=True)
+@record
 class Change:
     """One file: ``before`` None is "not there", ``after`` None "shall not be there". ``backup``: forced,
     so what is there is kept first. ``diff`` is a unified diff, empty where nothing differs."""
@@ -73,7 +74,7 @@ class Change:
     diff: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Changes:
     """Everything that a run would do. ``recorded`` is the manifest as it is now."""
 

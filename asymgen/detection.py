@@ -6,7 +6,7 @@ This is what ``asymgen detect`` shows, and what the other commands start from.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from asymgen.backends import BACKENDS, choose, shared_files, shell
 from asymgen.diagnosis import find_both
@@ -28,6 +28,7 @@ from asymgen.numbers import PRIORITIES_EACH
 from asymgen.planfile import render_plan
 from asymgen.planner import plan as make_plan
 from asymgen.problems import Problem, Problems
+from asymgen.records import record
 from asymgen.rivals import find_rivals
 from asymgen.settings import same_subnet
 
@@ -37,7 +38,7 @@ BONDING_NOTE = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class BackendUse:
     """Which interfaces a backend configures, and why it was chosen for them."""
 
@@ -46,7 +47,7 @@ class BackendUse:
     why: str
 
 
-@dataclass(frozen=True)
+@record
 class Detection:
     """Everything there is to say about a host. ``remaining`` are answers that the plan cannot mend."""
 

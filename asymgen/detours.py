@@ -9,15 +9,15 @@ to that network by its own next hop: a *detour*. Networks of non-uplinks inside 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 from asymgen.model import BulkRoutes, Family, Network, NextHop, Plan, Route, Uplink
 from asymgen.prefix_set import PrefixSet
 from asymgen.prefixes import LongestMatch, is_inside, outermost
+from asymgen.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Detours:
     """What T needs beside the uplink's own prefixes and its default.
 

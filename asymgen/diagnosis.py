@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 
 from asymgen.lookup import Answer, Kind, Packet, RoutingState, after, before
 from asymgen.model import Address, Family, Host, KernelState, Network, Plan, Route
 from asymgen.problems import Problems, WrongAnswer, WrongAnswers
 from asymgen.promise import Promise, Ways
+from asymgen.records import record
 
 FAR_AWAY: dict[Family, tuple[Address, ...]] = {
     Family.IPV4: (ipaddress.ip_address("45.45.45.45"), ipaddress.ip_address("185.185.185.185")),
@@ -27,7 +27,7 @@ NETWORKS_ASKED = 32
 have thousands)."""
 
 
-@dataclass(frozen=True)
+@record
 class Question:
     """An answer to be sent, and the ways that the promise allows: (interface, gateway) each."""
 
@@ -40,7 +40,7 @@ class Question:
         return expected_words(self.ways)
 
 
-@dataclass(frozen=True)
+@record
 class Inquiry:
     """What every address of an uplink is asked: destinations, each with the ways that the promise allows."""
 

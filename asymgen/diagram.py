@@ -7,7 +7,7 @@ is printable, and as short as the domain allows; lists that may be long are cut 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 from asymgen.diagnosis import FAR_AWAY, Question, answer_words, find_problems, find_remaining, way_words
@@ -16,13 +16,14 @@ from asymgen.lookup import Answer, Packet, RoutingState, after, before
 from asymgen.model import Family, Host, KernelState, Plan, Uplink, UplinkState
 from asymgen.problems import Problem
 from asymgen.promise import Promise
+from asymgen.records import record
 from asymgen.report import os_name, printable
 
 ADDRESSES_SHOWN, SOURCES_SHOWN, RULES_SHOWN, ROUTES_SHOWN = 4, 4, 12, 6
 WRONG_SHOWN, OTHERS_SHOWN, NETWORKS_SHOWN = 2, 12, 3
 
 
-@dataclass(frozen=True)
+@record
 class Flow:
     """Answers that leave by ``way`` (``eth1 via 198.51.100.1``), decided ``by`` a rule, its table and the route.
     ``only`` says which answers, where they are not all to far away."""
@@ -37,7 +38,7 @@ class Flow:
         return "right" if self.right else "wrong"
 
 
-@dataclass(frozen=True)
+@record
 class Answers:
     """What becomes of an uplink's answers to far away, and which others go wrong, in words."""
 
@@ -45,7 +46,7 @@ class Answers:
     wrong: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Lane:
     """One uplink: the ``addresses`` that answers come from, the ``rules`` and the table's ``routes`` that the plan
     has for ``sources``, and the ``way`` that its answers should take. ``table`` is None where nothing is planned."""
@@ -67,7 +68,7 @@ class Lane:
         return f"{self.interface}, IPv{self.family}"
 
 
-@dataclass(frozen=True)
+@record
 class Diagram:
     """A host. ``others`` are the interfaces that are no uplinks, in words; ``asked`` the addresses
     far away; ``groups`` who is in which device group; without a plan ``nothing`` says why."""

@@ -6,13 +6,14 @@ https://mermaid.js.org/syntax/flowchart.html: nodes have names of ours, and ever
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from asymgen.diagram import Diagram, Flow, Lane
+from asymgen.records import record
 from asymgen.templating import render
 
 
-@dataclass(frozen=True)
+@record
 class Node:
     """``name`` is one of ours; ``lines`` is what the reader sees."""
 
@@ -20,7 +21,7 @@ class Node:
     lines: Sequence[str]
 
 
-@dataclass(frozen=True)
+@record
 class Edge:
     start: str
     end: str
@@ -28,7 +29,7 @@ class Edge:
     label: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Panel:
     """What Mermaid calls a subgraph. ``ways`` are keyed by family and words."""
 

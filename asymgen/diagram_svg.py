@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from asymgen.diagram import Answers, Diagram, Flow, Lane
+from asymgen.records import record
 from asymgen.templating import render
 
 LETTER, LINE, PADDING, GAP, MARGIN = 6.65, 16, 8, 14, 24
@@ -21,7 +21,7 @@ BEND = 130
 """How far before its end an arrow leaves the horizontal."""
 
 
-@dataclass(frozen=True)
+@record
 class Text:
     left: float
     base: float
@@ -29,7 +29,7 @@ class Text:
     kind: str = "plain"
 
 
-@dataclass(frozen=True)
+@record
 class Box:
     left: float
     top: float
@@ -46,7 +46,7 @@ class Box:
         return self.top + self.height / 2
 
 
-@dataclass(frozen=True)
+@record
 class Arrow:
     path: str
     kind: str
@@ -101,7 +101,7 @@ class Picture:
         self.arrows.append(Arrow(curve, kind))
 
 
-@dataclass(frozen=True)
+@record
 class Line:
     words: str
     kind: str = "plain"

@@ -6,7 +6,6 @@ The steps are those of the model in lookup.py; this module only says them, and w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from asymgen.diagnosis import Question, answer_words, way_words
 from asymgen.iproute2 import destination_word, rule_words
@@ -15,6 +14,7 @@ from asymgen.lookup import Step as LookupStep
 from asymgen.model import RESERVED_TABLES, Address, Family, Host, Plan, Route, Rule
 from asymgen.owners import Owners
 from asymgen.promise import Promise
+from asymgen.records import record
 
 SELECTORS = {
     "from": "the packet comes from another source", "to": "the packet goes elsewhere",
@@ -29,7 +29,7 @@ SELECTORS = {
 _TABLES = {0: "unspec", 253: "default", 254: "main", 255: "local"}
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """One rule that was asked: its words as ``ip rule`` shows them, whose it is, what came of it and why."""
 
@@ -40,7 +40,7 @@ class Step:
     why: str
 
 
-@dataclass(frozen=True)
+@record
 class Explanation:
     """What happens to a packet. ``source`` None: unbound, and the kernel chose ``chosen``. ``answer`` is the way in
     words, ``expected`` what the plan promises for that source ("" where it promises nothing); ``again`` are the steps

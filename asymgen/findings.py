@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from asymgen.records import record
 
 
 class Severity(enum.IntEnum):
@@ -19,7 +20,7 @@ class Severity(enum.IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True)
+@record
 class Finding:
     """``check`` is a stable name for programs (``rule-missing``); ``what`` names the thing and what was found, ``why``
     says what follows, ``do`` the next step."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
 from asymgen.iproute2 import network_word
 from asymgen.model import TABLE_MAIN, Family
 from asymgen.prefix_set import STORED_BITS, PrefixSet
+from asymgen.records import record
 
 FEWEST = 256
 """So many objects of one shape are kept as they are: an ordinary host's routes are never folded."""
@@ -33,7 +34,7 @@ _LINK_LOCAL = {Family.IPV4: range(0xA9FE0000, 0xA9FF0000), Family.IPV6: range(0x
 _MULTICAST = {Family.IPV4: range(0xE0 << 24, 0xF0 << 24), Family.IPV6: range(0xFF << 56, 0x100 << 56)}
 
 
-@dataclass(frozen=True)
+@record
 class Run:
     """Objects of a list that are ``entry`` with another ``dst`` each; the first stood at ``index``."""
 
@@ -42,7 +43,7 @@ class Run:
     networks: PrefixSet
 
 
-@dataclass(frozen=True)
+@record
 class FoldedObjects:
     """A list of which most objects are in ``runs``; ``entries`` are the others, each with its index."""
 

@@ -7,16 +7,16 @@ the plan file, which holds their former values.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from asymgen.iproute2 import rule_words
 from asymgen.model import PROTOCOL, GroupMember, Host, Kept, KernelState, Route, Rule, Sysctl
 from asymgen.numbers import is_ours
+from asymgen.records import record
 
 NOTHING = KernelState((), (), ())
 
 
-@dataclass(frozen=True)
+@record
 class Leftovers:
     """What has to go, in the terms of ``KernelState``."""
 

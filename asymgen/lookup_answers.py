@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from asymgen.model import Address, Family, NextHop, Route, Rule
+from asymgen.records import record
 
 LOOPBACK = "lo"
 
@@ -42,7 +42,7 @@ class Fate(enum.Enum):
     DECIDED = "decided"
 
 
-@dataclass(frozen=True)
+@record
 class Packet:
     """A question. ``source`` None is a socket bound to no address; ``iif`` "lo" a packet that the
     host itself sends; ``ipproto`` and the ports 0 match no selector for them."""
@@ -65,7 +65,7 @@ class Packet:
         return self.iif == LOOPBACK
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """One rule's fate, and why in words; ``route`` is what its table answered."""
 
@@ -75,7 +75,7 @@ class Step:
     route: Route | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Outcome:
     """One thing that may happen. ``hop`` is None for errors, ``rule`` None where no rule is asked
     (IPv4 multicast), ``source`` is the packet's own or the one that the kernel chooses."""
@@ -87,7 +87,7 @@ class Outcome:
     rule: Rule | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Answer:
     """All that may happen; nearly always one outcome. ``steps`` is empty unless asked for."""
 

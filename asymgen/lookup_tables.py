@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from asymgen.lookup_answers import LOOPBACK, Packet
 from asymgen.model import TABLE_MAIN, Address, BulkRoutes, Family, Link, NextHop, Route, RouteType, prefix_of
+from asymgen.records import record
 from asymgen.source_address import ipv4_source
 
 _IPV4_TOS_BITS = 0x1C  # what is left of the TOS byte in IPv4 lookups: IPTOS_RT_MASK
@@ -21,7 +21,7 @@ _LOOPBACK_ADDRESS = IPv6Address("::1")
 _UNSPECIFIED = IPv6Address("::")
 
 
-@dataclass(frozen=True)
+@record
 class Found:
     """What a table answers: a route and those of its legs that may be taken (none: an error)."""
 

@@ -11,12 +11,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from asymgen import __version__
 from asymgen.errors import JSON_WORDS, InputError
+from asymgen.records import record
 
 STATE_DIRECTORY = PurePosixPath("/var/lib/asymgen")
 APPLY_DIRECTORY = STATE_DIRECTORY / "apply"
@@ -29,7 +29,7 @@ HINT = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class Fingerprint:
     """What tells a file from another: permission bits (0 to 0o7777) and the content's SHA-256 in hex."""
 
@@ -37,7 +37,7 @@ class Fingerprint:
     sha256: str
 
 
-@dataclass(frozen=True)
+@record
 class Entry:
     """A file of ours. ``current`` is what this run wants it to be; ``previous`` is what it was when an
     unfinished run began (None: it was not there, or not ours)."""
@@ -51,7 +51,7 @@ class Entry:
         return found in (self.current, self.previous)
 
 
-@dataclass(frozen=True)
+@record
 class Manifest:
     """All files and directories that asymgen made. ``complete`` is False while a run is under way,
     or was when it was killed."""

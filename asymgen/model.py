@@ -13,12 +13,13 @@ from __future__ import annotations
 import enum
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Union
 
 from asymgen.prefix_set import PrefixSet
+from asymgen.records import record
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
@@ -108,7 +109,7 @@ class RuleAction(enum.Enum):
     PROHIBIT = "prohibit"
 
 
-@dataclass(frozen=True)
+@record
 class Range:
     """An inclusive range of ports or user ids."""
 
@@ -116,7 +117,7 @@ class Range:
     last: int
 
 
-@dataclass(frozen=True)
+@record
 class NextHop:
     """One leg of a route. ``gateway`` is None for a device route; ``interface`` is None where the
     kernel shows none (error routes). ``gateway`` may be of the other family (``via inet6``)."""
@@ -129,7 +130,7 @@ class NextHop:
     dead: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Route:
     """A route in the order the kernel lists it. ``metric`` is 0 where IPv4 shows none and 1024
     where IPv6 shows none. ``scope`` is ip(8)'s word (global, link, host, …)."""
@@ -155,7 +156,7 @@ class Route:
         return tuple(hop.interface for hop in self.nexthops if hop.interface is not None)
 
 
-@dataclass(frozen=True)
+@record
 class BulkRoutes:
     """Unicast routes of ``main`` with one leg by a gateway, no TOS, not ours; none is a default, link-local or
     multicast, and no other route of ``main`` has one of their destinations. ``sample`` is one of them."""
@@ -172,7 +173,7 @@ class BulkRoutes:
         return map(self.to, self.networks)
 
 
-@dataclass(frozen=True)
+@record
 class Rule:
     """A rule of the routing policy database, in the order the kernel lists it.
 
@@ -221,7 +222,7 @@ class Rule:
         return tuple(name for name, value in named if value is not None)
 
 
-@dataclass(frozen=True)
+@record
 class InterfaceAddress:
     """An address with its prefix length. ``scope`` is ip(8)'s word. ``network`` is the connected
     prefix (the peer's for a point-to-point address)."""
@@ -255,7 +256,7 @@ class InterfaceAddress:
         return prefix_of(self.peer or self.address, self.prefixlength)
 
 
-@dataclass(frozen=True)
+@record
 class Link:
     """A network interface. ``kind`` is iproute2's ``info_kind`` ("" for hardware), ``master`` the
     bridge, bond, team or VRF it is enslaved to, ``group`` its device group (0 = default)."""
@@ -291,7 +292,7 @@ class Link:
         return {family: tuple(address for address in usable if address.family is family) for family in Family}
 
 
-@dataclass(frozen=True)
+@record
 class ManagedInterface:
     """Who configures an interface: ``manager`` is one of ifupdown, networkd, NetworkManager,
     netplan, wicked, dhcpcd, network-scripts. ``file`` is the file that wins for it (the .network
@@ -304,7 +305,7 @@ class ManagedInterface:
     dynamic: frozenset[Family] = frozenset()
 
 
-@dataclass(frozen=True)
+@record
 class Lease:
     """What a DHCP server told about an interface: its routers, and the file it was read from."""
 
@@ -313,7 +314,7 @@ class Lease:
     file: str
 
 
-@dataclass(frozen=True)
+@record
 class Managers:
     """What is on the host. ``init`` is systemd, sysvinit, openrc, runit, busybox or ""; keys of
     ``installed`` are manager names (see ManagedInterface) with their version ("" = unknown);
@@ -329,7 +330,7 @@ class Managers:
     rivals: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Host:
     """Everything a snapshot says, parsed. Mappings are never changed after parsing.
 
@@ -386,7 +387,7 @@ class Host:
 # --- the plan ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Choices:
     """What a person decided: the command line over asymgen.toml. ``gateways`` maps an interface to
     addresses; an empty tuple is ``IF=none``. Bases are None where asymgen chooses them."""
@@ -406,7 +407,7 @@ class Choices:
     """Interface to backend name; the key "" is the backend for every interface not named."""
 
 
-@dataclass(frozen=True)
+@record
 class Numbers:
     """The identifiers that an uplink keeps: routing table and first rule priority. ``mac``,
     ``kind`` and ``vlan_id`` let a renamed interface be recognised. ``gateways`` tell two next hops
@@ -421,7 +422,7 @@ class Numbers:
     vlan_id: int | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Kept:
     """What an earlier run left in the plan file: numbers, device groups, sysctl values as they
     were before asymgen's first run, gateways that a person gave."""
@@ -440,7 +441,7 @@ class Kept:
         return {**earlier, **choices.gateways}
 
 
-@dataclass(frozen=True)
+@record
 class Uplink:
     """One way out: (interface, family, next hop). ``gateway`` None means that the point-to-point
     interface itself is the next hop. ``prefixes`` are its connected prefixes, ``sources`` what its
@@ -463,7 +464,7 @@ class Uplink:
     dynamic: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Other:
     """An interface that is no uplink, and why."""
 
@@ -471,7 +472,7 @@ class Other:
     why: str
 
 
-@dataclass(frozen=True)
+@record
 class Unresolved:
     """An interface that has addresses but no known next hop in this family."""
 
@@ -480,7 +481,7 @@ class Unresolved:
     why: str
 
 
-@dataclass(frozen=True)
+@record
 class Jump:
     """Send replies past ``over`` (a catch-all rule into a tunnel): a goto at ``priority``, for the uplinks
     whose rules stand behind it."""
@@ -490,7 +491,7 @@ class Jump:
     over: Rule
 
 
-@dataclass(frozen=True)
+@record
 class Sysctl:
     """A kernel setting in the slash form. ``before`` is the value to restore on removal."""
 
@@ -505,7 +506,7 @@ class Sysctl:
         return self.key.split("/")[3]
 
 
-@dataclass(frozen=True)
+@record
 class GroupMember:
     """An interface that our rules tell apart by its device group."""
 
@@ -513,7 +514,7 @@ class GroupMember:
     group: int
 
 
-@dataclass(frozen=True)
+@record
 class Plan:
     """What the kernel shall hold, before any backend is asked what it can express.
 
@@ -571,7 +572,7 @@ class Plan:
 # --- what the kernel must hold -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Capabilities:
     """What a backend on a host can express. ``rule_protocol`` False (kernel < 4.17 or its
     iproute2, or a manager with a protocol of its own): rules are ours by their exact text or number.
@@ -593,7 +594,7 @@ class Capabilities:
     unheard_temporary: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class UplinkState:
     """One uplink in the kernel's terms: ``routes`` all lie in its table, ``rules`` all carry its
     priorities. ``jumps`` stand before somebody else's rule, as of now: backends leave them to the watcher."""
@@ -604,7 +605,7 @@ class UplinkState:
     jumps: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Sibling:
     """An uplink that another backend of the same host looks after: its priorities and its table."""
 
@@ -612,7 +613,7 @@ class Sibling:
     table: int
 
 
-@dataclass(frozen=True)
+@record
 class Watched:
     """An uplink whose answers must stay ahead of tunnels: what asymgen-watch knows its rules and routes by."""
 
@@ -622,7 +623,7 @@ class Watched:
     table: int
 
 
-@dataclass(frozen=True)
+@record
 class Followed:
     """An interface whose addresses move without an event, and the script that asymgen-watch tells of it."""
 
@@ -630,7 +631,7 @@ class Followed:
     script: str
 
 
-@dataclass(frozen=True)
+@record
 class KernelState:
     """A lowered plan: everything that asymgen puts into the kernel, and nothing else. Where several
     backends share a host, one backend's part of it: ``siblings`` are the uplinks of the other parts, and
@@ -672,7 +673,7 @@ class Placement(enum.Enum):
     VENDOR = "vendor"
 
 
-@dataclass(frozen=True)
+@record
 class RenderedFile:
     """A file to be. ``path`` is absolute on the target; ``config`` marks what a package manager
     keeps when a person changed it."""
@@ -684,7 +685,7 @@ class RenderedFile:
     config: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Command:
     """A command as data; only ``system/commands.py`` runs one."""
 
@@ -701,7 +702,7 @@ class Fit(enum.IntEnum):
     MANAGES = 3
 
 
-@dataclass(frozen=True)
+@record
 class FitReason:
     """A rung of the ladder with its reason in words."""
 

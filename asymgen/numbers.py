@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from asymgen.errors import UnsupportedError
 from asymgen.model import PROTOCOL, RESERVED_TABLES, TABLE_LOCAL, TABLE_MAIN, Host, Kept, Numbers, Rule, RuleAction
+from asymgen.records import record
 from asymgen.uplinks import Candidate
 
 PRIORITY_BASE = 32000
@@ -25,7 +26,7 @@ UNKNOWN, STATIC = 0, 4
 """rtnetlink protocols: none was shown (kernel before 4.17); "by an administrator's configuration"."""
 
 
-@dataclass(frozen=True)
+@record
 class Band:
     """Numbers that another tool uses where it is on the host: known by an interface name (glob) or
     by its name among the installed managers."""

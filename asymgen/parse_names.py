@@ -10,11 +10,12 @@ Sources: iproute2 lib/rt_names.c, etc/iproute2/rt_protos, rt_dsfield; IANA proto
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from asymgen.model import PROTOCOL, TABLE_DEFAULT, TABLE_LOCAL, TABLE_MAIN
 from asymgen.parse_fields import MISSING, MalformedError, mapping, number_of
+from asymgen.records import record
 
 _TABLES = {"unspec": 0, "default": TABLE_DEFAULT, "main": TABLE_MAIN, "local": TABLE_LOCAL}
 
@@ -46,7 +47,7 @@ _IP_PROTOCOLS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@record
 class Names:
     """Numbers by name, for one host. ``unknown_protocols`` collects names that nothing resolves."""
 

@@ -7,7 +7,6 @@ in ``tests/netns/test_probe.py``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from asymgen.folded_routes import FoldedObjects
@@ -30,6 +29,7 @@ from asymgen.parse_fields import (
     within,
 )
 from asymgen.parse_names import Names
+from asymgen.records import record
 
 NextHopObjects = Mapping[int, Mapping[str, Any]]
 """``ip -j -d nexthop`` by id: routes may name nexthop objects instead of showing their legs."""
@@ -40,7 +40,7 @@ _METRIC_WITHOUT_NUMBER = {Family.IPV4: 0, Family.IPV6: 1024}
 _HOPLESS = (RouteType.BLACKHOLE, RouteType.UNREACHABLE, RouteType.PROHIBIT, RouteType.THROW)
 
 
-@dataclass(frozen=True)
+@record
 class Routes:
     """The routes of one family: ``single`` in the kernel's order, and those that are kept in bulk."""
 

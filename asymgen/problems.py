@@ -7,12 +7,12 @@ those addresses and those destinations; each pair of them is a Problem, made whi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from asymgen.model import Address
+from asymgen.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Problem:
     """An answer that leaves by a way that it should not. ``actual``/``expected`` are ways in words."""
 
@@ -22,7 +22,7 @@ class Problem:
     expected: str
 
 
-@dataclass(frozen=True)
+@record
 class WrongAnswer:
     """A Problem without its source."""
 
@@ -31,7 +31,7 @@ class WrongAnswer:
     expected: str
 
 
-@dataclass(frozen=True)
+@record
 class WrongAnswers:
     """What is wrong for each of ``sources`` alike."""
 
@@ -46,7 +46,7 @@ class WrongAnswers:
         return found
 
 
-@dataclass(frozen=True)
+@record
 class Problems:
     """All Problems of a host; false where there is none."""
 

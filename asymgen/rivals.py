@@ -6,12 +6,12 @@ A cloud agent sets up interfaces by the provider's metadata, at boot and wheneve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from asymgen.model import Host
+from asymgen.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Rival:
     """A tool that is on the host: what it does to our work, and what an administrator does about it."""
 

@@ -27,6 +27,7 @@ from asymgen.model import (
     RouteType,
     Unresolved,
 )
+from asymgen.records import record
 
 CONTAINER = re.compile(
     "docker|br-|veth|virbr|cni|cali|flannel|podman|lxcbr|lxdbr|incusbr|"
@@ -41,7 +42,7 @@ PRIVATE = tuple(
 )
 
 
-@dataclass(frozen=True)
+@record
 class Way:
     """A next hop that was found for an interface, with its words and its rank (metric in main;
     larger numbers for what is not in main)."""
@@ -65,7 +66,7 @@ class Candidate:
     prefixes: tuple[Network, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Found:
     """The sorted result: primary first, then by metric in main, then by name."""
 

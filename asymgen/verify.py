@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from asymgen.changes import Changes
 from asymgen.detection import Detection
@@ -45,6 +45,7 @@ from asymgen.model import (
 from asymgen.numbers import PRIORITIES_EACH, is_ours
 from asymgen.owners import PROTOCOLS, Owners
 from asymgen.promise import Ways
+from asymgen.records import record
 from asymgen.verify_surroundings import surroundings
 from asymgen.verify_unbound import Connection, unbound
 
@@ -53,7 +54,7 @@ WRITE = "asymgen detect --write"
 DESTINATIONS_SHOWN = 3
 
 
-@dataclass(frozen=True)
+@record
 class KernelAnswer:
     """What ``ip route get`` said to one question: its way, or None with the error in words."""
 
@@ -118,7 +119,7 @@ def _answers(detection: Detection, asked: Iterable[KernelAnswer]) -> Iterator[Fi
         yield _wrong_answer(source, destinations, actual=actual, expected=expected[ways])
 
 
-@dataclass(frozen=True)
+@record
 class _Modelled:
     """What the model answers to one question and to all that are alike."""
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from asymgen.diagnosis import FAR_AWAY, answer_words, way_words
 from asymgen.findings import Finding, Severity
 from asymgen.lookup import Answer, Packet, RoutingState, before, with_rules
 from asymgen.model import Address, Host, Plan
 from asymgen.numbers import is_ours
+from asymgen.records import record
 
 Way = tuple["str | None", "Address | None"]
 """Interface and gateway; without a gateway: on-link."""
 
 
-@dataclass(frozen=True)
+@record
 class Connection:
     """The ways of an unbound socket's packets: ``first`` as it asks for the destination alone, ``settled`` as the
     kernel asks again with the ``source`` it chose. The words are for people."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from asymgen import templating
 from asymgen.backends import shared_files, shell
 from asymgen.backends.distributions import default_manager
 from asymgen.model import Capabilities, Command, Family, Fit, FitReason, Host, KernelState, Placement, RenderedFile
+from asymgen.records import record
 
 NAME = "ifupdown"
 
@@ -21,7 +22,7 @@ PACKAGED = "/usr/libexec/asymgen/routing-ifupdown"  # sysv has its own beside it
 MARK = PurePosixPath(_UP)
 
 
-@dataclass(frozen=True)
+@record
 class LeaseHook:
     """A file that a DHCP client or pppd reads when it has other addresses for an interface."""
 

@@ -6,9 +6,9 @@ Numbers only: networkd does not read iproute2's names. Source: systemd.network(5
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from asymgen.model import Family, NextHop, Range, Route, RouteType, Rule, RuleAction, UplinkState
+from asymgen.records import record
 from asymgen.templating import networkd_interface
 
 Settings = tuple[tuple[str, str], ...]
@@ -17,7 +17,7 @@ _LEASED = {Family.IPV4: "_dhcp4", Family.IPV6: "_ipv6ra"}
 """Words for the router that networkd learns by itself."""
 
 
-@dataclass(frozen=True)
+@record
 class Section:
     """A section with its settings in order; ``comments`` stand above it."""
 

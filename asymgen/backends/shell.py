@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from asymgen import templating
 from asymgen.errors import UnsupportedError
@@ -26,12 +25,13 @@ from asymgen.model import (
     UplinkState,
 )
 from asymgen.prefixes import single_address
+from asymgen.records import record
 
 # Distant hosts to ask about: AS112's anycast servers (RFC 7534, 7535), nobody's own network.
 _DISTANT = {Family.IPV4: "192.175.48.1", Family.IPV6: "2620:4f:8000::1"}
 
 
-@dataclass(frozen=True)
+@record
 class Section:
     """One uplink in one family: comments for the reader, and its commands; rules in the kernel's order, so that a
     script may compare them as they are. ``moving`` is what was live when it was planned (``GATEWAY ADDRESS=PREFIX
@@ -46,7 +46,7 @@ class Section:
     moving: str
 
 
-@dataclass(frozen=True)
+@record
 class Settings:
     """Commands that belong to the host: device groups and kernel settings."""
 
@@ -118,7 +118,7 @@ def _via(uplink: Uplink) -> str:
     return f"via {other}{uplink.gateway} "
 
 
-@dataclass(frozen=True)
+@record
 class Question:
     """What the kernel must say of the way from ``source`` to a distant host."""
 

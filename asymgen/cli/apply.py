@@ -7,7 +7,6 @@ import json
 import secrets
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from types import FrameType
 from typing import Any, NoReturn
@@ -35,6 +34,7 @@ from asymgen.leftovers import find_leftovers
 from asymgen.manifest import MANIFEST_PATH
 from asymgen.model import PROTOCOL, Command, Family, Host
 from asymgen.parse import parse_host
+from asymgen.records import record
 from asymgen.report import printable
 from asymgen.system.apply_folder import ApplyFolder, Phase
 from asymgen.system.commands import Runner, pasteable
@@ -103,7 +103,7 @@ class Story:
             click.echo(json.dumps(document, indent=2))
 
 
-@dataclass(frozen=True)
+@record
 class Run:
     """One apply under way."""
 

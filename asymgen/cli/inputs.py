@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +21,7 @@ from asymgen.manifest import APPLY_DIRECTORY
 from asymgen.model import Choices, Host, Kept
 from asymgen.parse import load_snapshot, parse_host
 from asymgen.planfile import PACKAGED_PLAN_PATH, PLAN_PATH, plan_file_name, read_kept
+from asymgen.records import record
 from asymgen.system.commands import Runner
 from asymgen.system.probe import take_snapshot
 from asymgen.system.texts import read_pieces, read_text
@@ -28,7 +29,7 @@ from asymgen.system.texts import read_pieces, read_text
 TOML_PATH = PurePosixPath("/etc/asymgen/asymgen.toml")
 
 
-@dataclass(frozen=True)
+@record
 class Input:
     """``root`` is None where there is no tree of the host to compare with (a bare snapshot);
     ``plan_path`` is where numbers are kept, None for the ordinary place below ``root``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,12 @@ from asymgen.errors import AsymgenError, DifferencesFoundError, InputError, Usag
 from asymgen.json_text import write_json
 from asymgen.model import Host
 from asymgen.planfile import host_folder
+from asymgen.records import record
 from asymgen.report import failure_document, host_row, printable, table
 from asymgen.system.tree import naming
 
 
-@dataclass(frozen=True)
+@record
 class Outcome:
     """Of one snapshot: either what was found on its host, or what went wrong."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from asymgen.packages.contents import Wishes, make_package
 from asymgen.packages.model import Identity, Package
 from asymgen.packages.previous import Previous, parse_previous
 from asymgen.planfile import PLAN_PATH, plan_text, read_kept
+from asymgen.records import record
 from asymgen.system.commands import Runner
 from asymgen.system.package_builder import NFPM, Job, build_by_nfpm, build_deb, build_rpm
 from asymgen.system.package_reader import Held, read_package
 from asymgen.system.texts import write_text
 
 
-@dataclass(frozen=True)
+@record
 class Order:
     """What to build, of every host. ``date`` is in seconds since 1970; ``tree``: keep what was packed."""
 
@@ -37,7 +38,7 @@ class Order:
     repositories: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Built:
     """Of one host: the files that were made, or what went wrong."""
 

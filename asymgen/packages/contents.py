@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from asymgen import __version__, templating
@@ -34,6 +33,7 @@ from asymgen.packages.model import (
 from asymgen.packages.names import check_path
 from asymgen.packages.previous import Previous
 from asymgen.planfile import PLAN_PATH as ADMIN_PLAN_PATH
+from asymgen.records import record
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5,19}")
 _TIMER = "asymgen-check.timer"
@@ -54,7 +54,7 @@ _OF_CONFIG = tuple(
 """Every file in /etc that any version of a package may have; a test compares it with what the backends render."""
 
 
-@dataclass(frozen=True)
+@record
 class Wishes:
     """What a person asked of the package beside the plan."""
 

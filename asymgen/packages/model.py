@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from asymgen.planfile import PACKAGED_PLAN_PATH
+from asymgen.records import record
 
 LIBEXEC = "/usr/libexec/asymgen"
 SHARE = "/usr/share/asymgen"
@@ -17,7 +17,7 @@ UNITS_FOLDER = "/usr/lib/systemd/system"
 INIT_SCRIPT = PurePosixPath("/etc/init.d/asymgen-config")
 
 
-@dataclass(frozen=True)
+@record
 class PackageFile:
     """``config``: the package manager keeps it where a person changed it."""
 
@@ -27,7 +27,7 @@ class PackageFile:
     config: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Guard:
     """Which machine the package is for: one with any of ``macs``; without those, one with all of ``interfaces``."""
 
@@ -36,7 +36,7 @@ class Guard:
     any_host: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Hidden:
     """A file below /usr/lib that daemons read by themselves, and the place below /etc of one that hides it."""
 
@@ -44,7 +44,7 @@ class Hidden:
     cover: PurePosixPath
 
 
-@dataclass(frozen=True)
+@record
 class Upkeep:
     """What the maintainer scripts need to know. ``scripts`` take start and stop, ``former`` are those of other
     backends; ``followers`` take stop; ``units`` are enabled, those in ``restarted`` are also started anew; ``absent``
@@ -65,7 +65,7 @@ class Upkeep:
     sysctls: bool
 
 
-@dataclass(frozen=True)
+@record
 class Identity:
     """What a person may choose. ``date`` is in seconds since 1970, UTC."""
 
@@ -75,7 +75,7 @@ class Identity:
     date: int
 
 
-@dataclass(frozen=True)
+@record
 class Package:
     """Everything that is in a package, before a format is chosen. ``depends`` are in the words of each format."""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from asymgen.errors import InputError
 from asymgen.packages.names import check_path
+from asymgen.records import record
 
 
-@dataclass(frozen=True)
+@record
 class Previous:
     """``config`` are its files in /etc, ``groups`` (interface, device group)."""
 

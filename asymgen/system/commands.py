@@ -15,11 +15,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from asymgen.errors import CommandFailedError
+from asymgen.records import record
 
 Value = TypeVar("Value")
 
@@ -34,7 +34,7 @@ class MissingProgramError(CommandFailedError):
     """The program is not on this host (or not in PATH)."""
 
 
-@dataclass(frozen=True)
+@record
 class Result:
     """What a command left. Bytes that are not UTF-8 are lone surrogates (``surrogateescape``)."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from asymgen.records import record
 
-@dataclass(frozen=True)
+
+@record
 class Configured:
     """``file`` is the one that wins, ``gateways`` the next hops of default routes that it names,
     ``dynamic`` the families ("4", "6") that come by DHCP or router advertisement."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from asymgen.changes import (
@@ -24,6 +24,7 @@ from asymgen.changes import (
 from asymgen.errors import CommandFailedError
 from asymgen.manifest import MANIFEST_MODE, MANIFEST_PATH, STATE_DIRECTORY, Manifest, manifest_text
 from asymgen.model import RenderedFile
+from asymgen.records import record
 from asymgen.system.locking import PATIENCE, Checkpoint, locked
 from asymgen.system.on_disk import preview
 from asymgen.system.transaction import Transaction
@@ -33,7 +34,7 @@ Relabel = Callable[[Sequence[str]], None]
 """Gives files their SELinux label (restorecon); takes paths as seen from outside the root."""
 
 
-@dataclass(frozen=True)
+@record
 class Written:
     """What a run did. ``backups`` are (path, where its former content is kept)."""
 
@@ -142,7 +143,7 @@ def apply_changes(
     return Written(changes, backups)
 
 
-@dataclass(frozen=True)
+@record
 class _Directories:
     """``missing`` are to be made by this run; ``all`` were or will be made by asymgen."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from posixpath import dirname, join
 
+from asymgen.records import record
 from asymgen.system.configured import Configured, addresses_in, joined_lines
 from asymgen.system.host_files import HostFiles
 
@@ -25,7 +26,7 @@ _WILDCARD = re.compile(r"[*?[]")
 _DEEPEST = 16
 
 
-@dataclass(frozen=True)
+@record
 class _Stanza:
     """An ``iface`` stanza while it is being read."""
 

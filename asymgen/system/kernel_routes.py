@@ -5,18 +5,18 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from asymgen.errors import CommandFailedError
 from asymgen.model import Address, Family
+from asymgen.records import record
 from asymgen.system.commands import Runner
 
 Asked = tuple["Address | None", Address]
 """Source and destination; without a source the kernel chooses one."""
 
 
-@dataclass(frozen=True)
+@record
 class Told:
     """The answer to one question: ``way`` is (interface, gateway), or None with ip(8)'s ``error`` in words; ``chosen``
     is the source address that the kernel names, if it does."""

@@ -19,11 +19,11 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from asymgen.errors import UnsupportedError
+from asymgen.records import record
 from asymgen.system.host_files import HostFiles
 
 MISSING_HINT = "Install python3-netifaces (Debian, Ubuntu, Fedora, EL 8 and 9), or: pip install 'asymgen[netifaces]'"
@@ -43,7 +43,7 @@ Way = tuple[str, str]
 """A gateway and its interface."""
 
 
-@dataclass(frozen=True)
+@record
 class _Inet6:
     """A line of /proc/net/if_inet6."""
 

@@ -12,12 +12,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from asymgen.errors import CommandFailedError, UnsupportedError
 from asymgen.packages import nfpm
 from asymgen.packages.model import PackageFile
+from asymgen.records import record
 from asymgen.system.commands import Runner
 from asymgen.system.tree import naming
 
@@ -72,7 +72,7 @@ def require_builders(run: Runner, formats: Sequence[str], *, builder: str, signe
             raise UnsupportedError(f"a .{form} is signed by {signer}, which is not here", hint=packages)
 
 
-@dataclass(frozen=True)
+@record
 class Job:
     """One package to build: ``target`` is the file, whose time is ``date`` (seconds since 1970); the tree is kept as
     ``tree`` if one is named; ``key`` (as gpg knows it) signs the package before it gets its name."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from asymgen.errors import InputError
 from asymgen.packages.model import MANIFEST_PATH, PLAN_PATH
+from asymgen.records import record
 from asymgen.system.commands import Runner
 from asymgen.system.texts import read_text
 
 
-@dataclass(frozen=True)
+@record
 class Held:
     """The texts of an earlier package's manifest and plan ("" where it had none)."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, Union
@@ -19,6 +18,7 @@ from asymgen.folded_routes import FoldedObjects, singles
 from asymgen.iproute2 import decode
 from asymgen.json_stream import ROUTES, read_list
 from asymgen.model import Family
+from asymgen.records import record
 from asymgen.system.commands import Result, Runner, pasteable
 from asymgen.system.configured import shell_settings
 from asymgen.system.firewall import NFT, read_firewall_groups
@@ -125,7 +125,7 @@ def _ip_objects(run: Runner, words: tuple[str, ...], *, notes: list[str]) -> Obj
     return _found(_settled(run, _ask(run, [(*_IP, *words)])[0], notes=notes), notes=notes)
 
 
-@dataclass(frozen=True)
+@record
 class _Said:
     """What ip(8) said: how it ended, and the value of its JSON or the end of what is none."""
 

@@ -16,10 +16,10 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 from asymgen.errors import UnsupportedError
 from asymgen.model import Address
+from asymgen.records import record
 
 _ALL_PROTOCOLS = 3  # ETH_P_ALL
 _ECHO = {4: 8, 6: 128}
@@ -27,7 +27,7 @@ _ICMP = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 _HEADER = {4: 20, 6: 40}
 
 
-@dataclass(frozen=True)
+@record
 class Sighting:
     """One probe: ``kind`` is icmp or tcp; ``left_by`` is None where no packet was seen to leave; ``error`` is the
     kernel's word where it refused to send."""

@@ -13,11 +13,11 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from asymgen.changes import FileKind, FileOnDisk
 from asymgen.errors import CommandFailedError
+from asymgen.records import record
 
 MOST_LINKS = 40
 """As the kernel allows on one path: path_resolution(7)."""
@@ -41,7 +41,7 @@ def naming(path: PurePosixPath | Path, doing: str) -> Iterator[None]:
         raise CommandFailedError(f"{path}: cannot {doing}: {reason}", hint=_HINTS.get(error.errno or 0, "")) from error
 
 
-@dataclass(frozen=True)
+@record
 class Place:
     """A name in an open directory. ``directory`` is a descriptor, valid inside ``Tree.place``."""
 
@@ -171,7 +171,7 @@ class Tree:
             pending += reversed([part for part in target.parts if not part.startswith("/")])
 
 
-@dataclass(frozen=True)
+@record
 class _Step:
     """A directory on the way; ``descriptor`` None: it does not exist."""
 

@@ -17,7 +17,7 @@ from tests.source_tree import Module, modules, read_module
 
 # Layer: (its modules, the layers that it may import besides itself). A module stands in exactly one.
 LAYERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "vocabulary": (("", "model", "errors", "prefix_set"), ()),
+    "vocabulary": (("", "records", "model", "errors", "prefix_set"), ()),
     "words": (("iproute2", "prefixes", "json_stream", "json_text", "folded_routes"), ("vocabulary",)),
     "parse": (("parse", "parse_*"), ("vocabulary", "words")),
     "lookup": (("lookup", "lookup_*", "source_address"), ("vocabulary", "words")),
