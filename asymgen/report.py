@@ -98,6 +98,8 @@ def _spaced(blocks: Iterable[Iterable[str]]) -> Iterator[str]:
 
 def printable(text: str) -> str:
     """``text`` with every control character and undecodable byte made visible: names are hostile."""
+    if text.isprintable():
+        return text
     return "\n".join(line if line.isprintable() else _visible(line) for line in text.split("\n"))
 
 
