@@ -6,11 +6,17 @@ failure (``xfail``) is no skip.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Generator
 from typing import Union
 
 import pytest
+
+from asymgen import records
+
+# Before any record is made: what mypy does not see, Python refuses here.
+records.compile_init = dataclasses.dataclass(frozen=True, eq=False, repr=False)
 
 Report = Union[pytest.TestReport, pytest.CollectReport]
 

@@ -2,8 +2,8 @@
 
 The standard library compiles six methods anew for each dataclass at every start (up to Python 3.12), which for 70 of
 them was a fifth of the time of ``asymgen detect`` (docs/decisions/0026). Here it compiles ``__init__`` alone. How
-records compare, hash and print is written once, below; that nobody changes one is what ``mypy --strict`` sees to, by
-``dataclass_transform``, and nothing at run time.
+records compare, hash and print is written once, below. That nobody assigns to a field is what ``mypy --strict`` sees
+to, by ``dataclass_transform``; at run time Python refuses it in the tests alone (conftest.py).
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ else:  # in typing only since Python 3.11
 
 Class = TypeVar("Class")
 
-_compile_init = dataclasses.dataclass(eq=False, repr=False)
+compile_init = dataclasses.dataclass(eq=False, repr=False)
+"""What the standard library does for each record."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def record(cls: type[Class]) -> type[Class]:
     """``cls`` as ``dataclass(frozen=True)`` has it: ``replace()``, ``fields()`` and ``asdict()`` take it, what is equal
     is of this very class with equal fields, and its hash is that of its fields. A method that ``cls`` has is kept."""
-    made: Any = _compile_init(cls)
-    names = tuple(field.name for field in dataclasses.fields(made))
-    values = attrgetter(*names)
+    made: Any = compile_init(cls)
+    values = attrgetter(*(field.name for field in dataclasses.fields(made) if field.compare))
+    shown = tuple(field.name for field in dataclasses.fields(made) if field.repr)
 
     def __eq__(self: object, other: object) -> bool:  # noqa: N807 - they become the methods of these names
         return bool(values(self) == values(other)) if type(other) is type(self) else NotImplemented
@@ -42,7 +43,7 @@ def record(cls: type[Class]) -> type[Class]:
         return hash(values(self))
 
     def __repr__(self: object) -> str:  # noqa: N807
-        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     for method in (__eq__, __hash__, __repr__):
         if method.__name__ not in vars(cls):
