@@ -21,7 +21,7 @@ from asymgen.planfile import PLAN_PATH, plan_text, read_kept
 from asymgen.records import record
 from asymgen.system.commands import Runner
 from asymgen.system.package_builder import NFPM, Job, build_by_nfpm, build_deb, build_rpm
-from asymgen.system.package_reader import Held, read_package
+from asymgen.system.package_reader import Held, is_newer, read_package
 from asymgen.system.texts import write_text
 
 
@@ -91,7 +91,7 @@ def _built(source: str, host: Host, parameters: dict[str, Any], *, order: Order)
     given = input_of(host, parameters, root=None if parameters["snapshot"] else Path("/"))
     given = _with_numbers(given, held, origin=str(parameters["previous"]))
     detection = detect(given.host, given.choices, given.kept, placement=Placement.VENDOR)
-    package = _package(detection, parameters, order=order, held=held)
+    package = _package(run, detection, parameters, order=order, held=held)
     files = tuple(_pack(run, package, form, order=order) for form in order.formats)
     if given.plan_path is not None:
         write_text(given.plan_path, plan_text(detection.plan))
@@ -107,7 +107,9 @@ def _with_numbers(given: Input, held: Held | None, *, origin: str) -> Input:
     return replace(given, kept=kept, host=replace(given.host, notes=notes))
 
 
-def _package(detection: Detection, parameters: dict[str, Any], *, order: Order, held: Held | None) -> Package:
+def _package(
+    run: Runner, detection: Detection, parameters: dict[str, Any], *, order: Order, held: Held | None
+) -> Package:
     hostname = detection.host.hostname
     identity = Identity(
         name=names.package_name(hostname, parameters["name"]),
@@ -116,18 +118,25 @@ def _package(detection: Detection, parameters: dict[str, Any], *, order: Order, 
         date=order.date,
     )
     previous = None if held is None else parse_previous(held.manifest, f"--previous {parameters['previous']}")
-    _refuse_other(identity, previous)
+    if previous is not None:
+        _refuse_other(run, identity, previous, order=order)
     wishes = Wishes(any_host=parameters["any_host"], with_check=parameters["with_check"])
     return make_package(detection, identity, wishes, previous=previous)
 
 
-def _refuse_other(identity: Identity, previous: Previous | None) -> None:
-    if previous is None:
-        return
+def _refuse_other(run: Runner, identity: Identity, previous: Previous, *, order: Order) -> None:
+    """``previous`` must be of the same package, and this one an upgrade of it."""
     if previous.package != identity.name:
         raise UsageError(f"--previous is of {previous.package}, this package is {identity.name}")
     if previous.version == identity.version:
         raise UsageError(f"--previous has the version {identity.version} as well", hint="give another: --version V")
+    for form in order.formats:
+        if not is_newer(run, form, identity.version, than=previous.version):
+            raise UsageError(
+                f"version {identity.version} is lower than {previous.version}, that of --previous: "
+                f"as a .{form} it would be no upgrade",
+                hint="give a higher one: --version V",
+            )
 
 
 def _pack(run: Runner, package: Package, form: str, *, order: Order) -> Path:

@@ -38,9 +38,14 @@ def package_name(hostname: str, given: str | None = None) -> str:
     return f"{ANY_CONFIG}-{mapped}"
 
 
+def is_version(version: str) -> bool:
+    """Whether both formats take it."""
+    return _VERSION.fullmatch(version) is not None
+
+
 def check_version(version: str) -> str:
     """``version`` again. Raises UsageError."""
-    if not _VERSION.fullmatch(version):
+    if not is_version(version):
         raise UsageError(
             f"--version {version!r}: wanted a digit, then letters, digits, '.', '+' and '~'",
             hint="a hyphen would begin a revision",

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from asymgen.errors import InputError
-from asymgen.packages.names import check_path
+from asymgen.packages.names import check_path, is_version
 from asymgen.records import record
 
 
@@ -34,7 +34,7 @@ def parse_previous(text: str, origin: str) -> Previous:
     groups = _value(document, "groups", dict, origin)
     return Previous(
         package=_value(document, "package", str, origin),
-        version=_value(document, "version", str, origin),
+        version=_version(_value(document, "version", str, origin), origin),
         config=tuple(_config_path(item, origin) for item in files if isinstance(item, dict) and item.get("config")),
         groups=tuple((name, _group(name, number, origin)) for name, number in sorted(groups.items())),
     )
@@ -45,6 +45,12 @@ def _value(document: dict[str, Any], key: str, kind: type, origin: str) -> Any:
     if not isinstance(found, kind):
         raise InputError(f"{origin}: key {key!r} is {found!r}, wanted {kind.__name__}")
     return found
+
+
+def _version(version: str, origin: str) -> str:
+    if not is_version(version):
+        raise InputError(f"{origin}: version is {version!r}")
+    return version
 
 
 def _config_path(item: dict[str, Any], origin: str) -> PurePosixPath:

@@ -37,6 +37,16 @@ def read_package(run: Runner, place: Path) -> Held:
         return _held(Path(folder), place)
 
 
+def is_newer(run: Runner, form: str, version: str, *, than: str) -> bool:
+    """Whether the package manager of ``form`` ("deb", "rpm") would take ``version`` for an upgrade of ``than``; both
+    are as ``is_version()`` wants them. True where it is not on this machine: only it can tell."""
+    if not run.has("dpkg" if form == "deb" else "rpm"):
+        return True
+    if form == "deb":
+        return run.run(("dpkg", "--compare-versions", version, "gt", than), check=False).returncode == 0
+    return run.run(("rpm", "--eval", f'%{{lua:print(rpm.vercmp("{version}", "{than}"))}}')).stdout.strip() == "1"
+
+
 def _held(root: Path, place: Path) -> Held:
     manifest = read_text(root / MANIFEST_PATH.relative_to("/"))
     if manifest is None:

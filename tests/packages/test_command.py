@@ -88,6 +88,32 @@ def test_numbers_stay_and_versions_must_differ(tmp_path: Path) -> None:
     assert (code, "is of asymgen-config-two-subnets" in error) == (2, True)
 
 
+@pytest.mark.parametrize("form", ["deb", "rpm"])
+@pytest.mark.parametrize(("last", "lower"), [("1.10", "1.9"), ("2", "2~rc1"), ("20261128.120000", "20261127.235959")])
+def test_what_would_be_no_upgrade_is_not_built(form: str, last: str, lower: str, tmp_path: Path) -> None:
+    """Not a string's order: 1.9 is lower than 1.10, and a "~" before what stands without it."""
+    first = of_case("two-subnets", "sysv", tmp_path / "1", "--version", last)
+    options = ("--previous", first.deb, "--version", lower, "--format", form)
+    code, _, error = run(*snapshots("two-subnets"), *options, output=tmp_path / "2")
+    assert code == 2
+    assert f"version {lower} is lower than {last}, that of --previous: as a .{form} it would be no upgrade" in error
+    assert not list((tmp_path / "2").glob("*"))
+    options = ("--previous", first.deb, "--version", f"{last}.1", "--format", form)
+    assert run(*snapshots("two-subnets"), *options, output=tmp_path / "3")[0] == 0
+
+
+def test_a_version_in_a_manifest_is_hostile(tmp_path: Path) -> None:
+    """It goes into a macro of rpm's."""
+    first = of_case("two-subnets", "sysv", tmp_path / "1", "--version", "1")
+    tree = unpacked(first.deb, tmp_path / "tree")
+    manifest = tree / "usr/share/asymgen/manifest.json"
+    hostile = '1"))}%(touch /tmp/asymgen-hostile)%{lua:print(("'
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": hostile}))
+    code, _, error = run(*snapshots("two-subnets"), "--version", "2", "--previous", tree, output=tmp_path / "2")
+    assert (code, "version is '1\"))}%(touch" in error) == (6, True)
+    assert not Path("/tmp/asymgen-hostile").exists()
+
+
 def test_groups_of_a_lost_uplink_are_set_back(tmp_path: Path) -> None:
     first = of_case("three-providers", "sysv", tmp_path / "1", "--version", "1")
     gone = "eth2"
