@@ -24,6 +24,7 @@ def main() -> None:
         sys.exit("bench: needs root: it makes network namespaces")
     load = os.getloadavg()
     asymgen = programs.install_asymgen()
+    os.sync()  # what pip wrote is written before anything is measured
     parts: dict[str, Callable[[], Iterator[Table]]] = {
         "detect": lambda: detect.tables(asymgen, programs.unpack_peers(), quick=asked.quick),
         "sizes": lambda: sizes.tables(asymgen, quick=asked.quick),

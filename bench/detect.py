@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from asymgen.system.probe import IP_OBJECTS
-from bench.measure import Figure, command, in_order, take_turns
+from bench.measure import Figure, Samples, command, in_order, take_turns
 from bench.networks import entered, two_uplinks
 from bench.programs import Asymgen, Peer
-from bench.report import Table, against
+from bench.report import Row, Table, against, is_met, ratio_words
 
 IP = [("ip", "-j", "-d", *words) for words in IP_OBJECTS.values()]
 
@@ -40,7 +40,7 @@ def tables(asymgen: Asymgen, peers: dict[str, Peer], *, quick: bool) -> Iterator
             "and cloud-init (of Debian, byte-compiled) get the same two uplinks as YAML and write .network files; they "
             "read nothing of the host.",
             "at most 1.6 times the floor, and faster than both peers",
-            tuple(against(found, "floor")),
+            (*against(found, "floor", at_most={"asymgen detect": 1.6}), *_beside(found, peers)),
         )
     found = take_turns(
         {
@@ -54,5 +54,11 @@ def tables(asymgen: Asymgen, peers: dict[str, Peer], *, quick: bool) -> Iterator
         "Start-up: asymgen --help",
         "The part that every command pays.",
         "at most 1.5 times `import click`",
-        tuple(against(found, base)),
+        tuple(against(found, base, at_most={"asymgen --help": 1.5})),
     )
+
+
+def _beside(found: Mapping[str, Samples], peers: Iterable[str]) -> Iterator[Row]:
+    for peer in peers:
+        ratios = found["asymgen detect"].over(found[peer])
+        yield Row(f"asymgen detect against {peer}", "", "", ratio_words(ratios), is_met(ratios, 1))

@@ -15,7 +15,7 @@ from asymgen.system.package_builder import NATIVE, NFPM, RPM_DEFINES, nfpm_progr
 from bench.measure import Figure, Samples, command, take_turns
 from bench.planning import SNAPSHOT
 from bench.programs import Asymgen
-from bench.report import Row, Table, against, in_words, ratio_words
+from bench.report import Row, Table, against, in_words, is_met, ratio_words
 
 DATE = {"SOURCE_DATE_EPOCH": "1700000000", "TZ": "UTC"}
 MANY = (1, 10, 100, 500)
@@ -38,7 +38,8 @@ def tables(asymgen: Asymgen, *, quick: bool) -> Iterator[Table]:
         )
         yield Table(
             "Packages of many hosts in one run",
-            "A .deb of each of so many hosts, on two cores, against the sum of as many runs for one host.",
+            "A .deb of each of so many hosts, on two cores, against the sum of as many runs for one host (their "
+            "median, times the number). 100 hosts and more are measured once.",
             "500 hosts in at most 0.6 times the sum",
             tuple(_of_many(asymgen, folder, (1, 2) if quick else MANY, rounds=1 if quick else 3)),
         )
@@ -57,7 +58,7 @@ def _of_one(asymgen: Asymgen, form: str, folder: Path, *, rounds: int) -> Iterat
         contenders[pairs[bare][1]] = command(asymgen.program, *words, environment=DATE)
     found = take_turns(contenders, rounds=rounds)
     for bare, pair in pairs.items():
-        yield from against({name: found[name] for name in pair}, bare)
+        yield from against({name: found[name] for name in pair}, bare, at_most={pair[1]: 1.5})
 
 
 def _words(form: str, folder: Path, *more: str) -> list[str]:
@@ -107,10 +108,13 @@ def _of_many(asymgen: Asymgen, folder: Path, counts: tuple[int, ...], *, rounds:
         found = take_turns({"": run}, rounds=rounds if count < 100 else 1, warm=count < 100)[""]
         shutil.rmtree(output)
         single = single or found
-        ratio = "1" if count == 1 else ratio_words(Samples(tuple(v / (count * single.median) for v in found.values)))
-        first, third = found.quartiles
-        spread = f"{in_words(first, 's')} to {in_words(third, 's')}"
-        yield Row(f"{count} host{'s' * (count > 1)}", in_words(found.median, "s"), spread, ratio)
+        ratios = Samples(tuple(value / (count * single.median) for value in found.values))
+        spread = (
+            f"{in_words(found.quartiles[0])} to {in_words(found.quartiles[1])}" if len(found.values) > 1 else "once"
+        )
+        ratio = "1" if count == 1 else ratio_words(ratios)
+        name = f"{count} host{'s' * (count > 1)}"
+        yield Row(name, in_words(found.median), spread, ratio, is_met(ratios, 0.6 if count >= 500 else None))
 
 
 def _snapshots(folder: Path, count: int) -> Iterator[Path]:

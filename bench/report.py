@@ -11,12 +11,14 @@ from bench.measure import Samples
 
 @dataclass(frozen=True)
 class Row:
-    """One contender: what it cost in words, and how often the base fits into that ("" for the base itself)."""
+    """One contender: what it cost in words, and how often the base fits into that. ``met`` is whether that is what the
+    table's aim asks, None where the aim says nothing of this contender."""
 
     name: str
     median: str
     spread: str
     ratio: str
+    met: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,21 @@ class Table:
     rows: tuple[Row, ...]
 
 
-def against(found: Mapping[str, Samples], base: str, *, prefix: str = "", unit: str = "s") -> Iterator[Row]:
-    """A row for each contender, with its ratio to ``base``, round by round."""
+def against(
+    found: Mapping[str, Samples], base: str, *, prefix: str = "", at_most: Mapping[str, float] | None = None
+) -> Iterator[Row]:
+    """A row for each contender's seconds, with its ratio to ``base``, round by round. ``at_most`` are the aims."""
     for name, samples in found.items():
         first, third = samples.quartiles
-        spread = f"{in_words(first, unit)} to {in_words(third, unit)}"
-        ratio = "1" if name == base else ratio_words(samples.over(found[base]))
-        yield Row(f"{prefix}{name}", in_words(samples.median, unit), spread, ratio)
+        spread = f"{in_words(first)} to {in_words(third)}"
+        ratios = samples.over(found[base])
+        ratio = "1" if name == base else ratio_words(ratios)
+        yield Row(f"{prefix}{name}", in_words(samples.median), spread, ratio, is_met(ratios, (at_most or {}).get(name)))
+
+
+def is_met(ratios: Samples, at_most: float | None) -> bool | None:
+    """Whether the median keeps the aim; None without one."""
+    return None if at_most is None else ratios.median <= at_most
 
 
 def ratio_words(ratios: Samples) -> str:
@@ -44,11 +54,9 @@ def ratio_words(ratios: Samples) -> str:
     return f"**{_rounded(ratios.median)}** ({_rounded(first)} to {_rounded(third)})"
 
 
-def in_words(value: float, unit: str) -> str:
-    """Seconds as ms where that reads better; numbers of things with separators."""
-    if unit == "s" and value < 1:
-        return f"{_rounded(value * 1000)} ms"
-    return f"{_rounded(value)} {unit}"
+def in_words(seconds: float) -> str:
+    """Seconds, as ms where that reads better."""
+    return f"{_rounded(seconds * 1000)} ms" if seconds < 1 else f"{_rounded(seconds)} s"
 
 
 def _rounded(value: float) -> str:
@@ -61,10 +69,23 @@ def _rounded(value: float) -> str:
 
 def page(tables: Iterable[Table], *, machine: Iterable[str], remarks: str) -> str:
     """The whole page."""
-    parts = [HEAD, *(f"- {line}" for line in machine), "", remarks.strip(), ""]
-    for table in tables:
+    found = list(tables)
+    parts = [HEAD, *(f"- {line}" for line in machine), "", *_verdicts(found), "", remarks.strip(), ""]
+    for table in found:
         parts += _lines(table)
     return "\n".join(parts)
+
+
+def _verdicts(tables: Iterable[Table]) -> Iterator[str]:
+    """First of all, what came of each aim."""
+    yield from ("## The aims, and what came of them", "", "By the medians below.", "")
+    yield from ("| | aim | met | missed |", "|---|---|---|---|")
+    for table in tables:
+        yield f"| {table.title} | {table.aim} | {_those(table, met=True)} | {_those(table, met=False)} |"
+
+
+def _those(table: Table, *, met: bool) -> str:
+    return "; ".join(f"{row.name}: {row.ratio.partition(' (')[0]}" for row in table.rows if row.met is met)
 
 
 def _lines(table: Table) -> Iterator[str]:

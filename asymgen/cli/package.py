@@ -38,7 +38,8 @@ FORMATS = ("deb", "rpm")
     metavar="'NAME <ADDRESS>'",
     help="Who answers for it. [DEBFULLNAME and DEBEMAIL, else root of the host]",
 )
-@click.option("--previous", metavar="DEB|RPM|DIR", type=PATH, help="Its last version: numbers stay as they were there.")
+@click.option("--previous", metavar="DEB|RPM|DIR", type=PATH,
+              help="Its last, lower version: numbers stay as they were there.")  # fmt: skip
 @click.option("--any-host", is_flag=True, help="Let it take effect on every host that it is installed on.")
 @click.option("--with-check", is_flag=True, help="Add a timer that asks every five minutes whether all is right.")
 @click.option("--sign", metavar="KEY", help="Sign it with this key: debsigs, rpmsign.")

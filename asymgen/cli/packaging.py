@@ -133,7 +133,7 @@ def _refuse_other(run: Runner, identity: Identity, previous: Previous, *, order:
     for form in order.formats:
         if not is_newer(run, form, identity.version, than=previous.version):
             raise UsageError(
-                f"version {identity.version} is lower than {previous.version}, that of --previous: "
+                f"version {identity.version} is not higher than {previous.version}, that of --previous: "
                 f"as a .{form} it would be no upgrade",
                 hint="give a higher one: --version V",
             )

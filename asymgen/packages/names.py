@@ -16,7 +16,7 @@ from asymgen.packages.model import ANY_CONFIG
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _LONGEST = 128
 """Neither dpkg nor rpm has a limit, but the file's name has one, 255 bytes with the version."""
-_VERSION = re.compile(r"[0-9][A-Za-z0-9.+~]*")
+_VERSION = re.compile(r"[0-9][A-Za-z0-9.+~]{0,99}")
 _MAINTAINER = re.compile(r"[^\x00-\x1f\x7f<>(),@]+ <[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
 _PATH = re.compile(r"(/[A-Za-z0-9._@:+,=-]+)+")
 
@@ -47,7 +47,7 @@ def check_version(version: str) -> str:
     """``version`` again. Raises UsageError."""
     if not is_version(version):
         raise UsageError(
-            f"--version {version!r}: wanted a digit, then letters, digits, '.', '+' and '~'",
+            f"--version {version!r}: wanted a digit, then letters, digits, '.', '+' and '~', 100 at most",
             hint="a hyphen would begin a revision",
         )
     return version

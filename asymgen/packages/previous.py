@@ -49,7 +49,7 @@ def _value(document: dict[str, Any], key: str, kind: type, origin: str) -> Any:
 
 def _version(version: str, origin: str) -> str:
     if not is_version(version):
-        raise InputError(f"{origin}: version is {version!r}")
+        raise InputError(f"{origin}: version is {version[:100]!r}, wanted one that asymgen gives")
     return version
 
 

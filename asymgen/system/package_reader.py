@@ -39,12 +39,13 @@ def read_package(run: Runner, place: Path) -> Held:
 
 def is_newer(run: Runner, form: str, version: str, *, than: str) -> bool:
     """Whether the package manager of ``form`` ("deb", "rpm") would take ``version`` for an upgrade of ``than``; both
-    are as ``is_version()`` wants them. True where it is not on this machine: only it can tell."""
+    are as ``is_version()`` wants them. True where it is not on this machine, or cannot tell (an rpm without Lua)."""
     if not run.has("dpkg" if form == "deb" else "rpm"):
         return True
     if form == "deb":
-        return run.run(("dpkg", "--compare-versions", version, "gt", than), check=False).returncode == 0
-    return run.run(("rpm", "--eval", f'%{{lua:print(rpm.vercmp("{version}", "{than}"))}}')).stdout.strip() == "1"
+        return run.run(("dpkg", "--compare-versions", version, "le", than), check=False).returncode != 0
+    compared = f'%{{lua:print(rpm.vercmp("{version}", "{than}"))}}'
+    return run.run(("rpm", "--eval", compared), check=False).stdout.strip() not in ("0", "-1")
 
 
 def _held(root: Path, place: Path) -> Held:

@@ -14,6 +14,7 @@ from bench.programs import Asymgen
 from bench.report import Row, Table, against, page, ratio_words
 from tests.source_tree import ROOT
 
+PAGE = ROOT / "docs" / "benchmarks.md"
 HERE = Asymgen(sys.executable, str(Path(sys.executable).with_name("asymgen")))
 
 
@@ -39,14 +40,28 @@ def test_ratios_are_taken_round_by_round() -> None:
     assert rows[1] == Row("mine", "4.00 s", "3.00 s to 17.0 s", "**2.00** (1.50 to 2.50)")
 
 
+@pytest.mark.parametrize(("limit", "met"), [(1.9, [None, False]), (2, [None, True]), (2.1, [None, True])])
+def test_an_aim_is_met_by_the_median_ratio(limit: float, met: list[object]) -> None:
+    mine, base = Samples((2.0, 30.0, 4.0)), Samples((1.0, 10.0, 4.0))
+    assert [row.met for row in against({"base": base, "mine": mine}, "base", at_most={"mine": limit})] == met
+
+
 def test_a_command_that_fails_has_no_figure() -> None:
     with pytest.raises(RuntimeError, match="exit code 3: nothing here"):
         command("sh", "-c", "echo nothing here >&2; exit 3")()
 
 
 def test_the_page_has_a_table_for_each_aim() -> None:
-    table = Table("Title", "What was done.", "at most 2", (Row("a", "1 ms", "1 ms to 2 ms", "1"),))
+    rows = (
+        Row("a", "1 ms", "1 ms to 2 ms", "1"),
+        Row("b", "2 ms", "", "**2.00** (1.00 to 3.00)", met=True),
+        Row("c", "3 ms", "", "**3.00**", met=False),
+        Row("d", "4 ms", "", "**4.00**", met=False),
+    )
+    table = Table("Title", "What was done.", "at most 2", rows)
     text = page([table], machine=["a machine"], remarks="Remarks.")
+    assert "\n| Title | at most 2 | b: **2.00** | c: **3.00**; d: **4.00** |\n" in text
+    assert text.index("| Title |") < text.index("Remarks.")
     assert "\n## Title\n\nWhat was done.\n\nAim: at most 2.\n\n" in text
     assert "\n| a | 1 ms | 1 ms to 2 ms | 1 |\n" in text
 
@@ -54,9 +69,10 @@ def test_the_page_has_a_table_for_each_aim() -> None:
 def test_the_page_in_docs_has_every_table() -> None:
     """Its figures are those of a day; its sections are those that ``make bench`` writes now."""
     titles = set(re.findall(r'^ *(?:yield Table\()?"([^"\n]+)",?', _tables_of("bench"), re.MULTILINE))
-    shown = set(re.findall(r"^## (.*)$", (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"), re.MULTILINE))
+    shown = set(re.findall(r"^## (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     assert len(shown) >= 6
-    assert {title for title in shown if title not in titles} <= {"What dominates"}
+    assert shown - titles == {"What dominates", "The aims, and what came of them"}
+    assert all(f"\n| {title} | " in PAGE.read_text(encoding="utf-8") for title in titles & shown)
 
 
 def _tables_of(folder: str) -> str:
@@ -75,7 +91,8 @@ def test_one_tiny_round_of_each() -> None:
     ]
     assert len(tables) == 9
     assert all(len(table.rows) >= 2 for table in tables)
-    assert all(row.median and (row.ratio or row.spread) for table in tables for row in table.rows)
+    assert all(row.ratio or (row.median and row.spread) for table in tables for row in table.rows)
+    assert all(any(row.met is not None for row in table.rows) for table in tables if "Memory" not in table.title)
     [one_host] = [table for table in tables if table.title == "A package of one host"]
     bare = set(package.BARE.values()) | {f"nfpm, {form}" for form in package.BARE if len(package.BUILDERS) > 1}
     assert {row.name for row in one_host.rows if row.ratio == "1"} == bare

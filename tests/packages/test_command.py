@@ -8,9 +8,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from asymgen.system import commands
+from asymgen.system.package_reader import is_newer
 from tests.case_files import DIRECTORY
 from tests.command_line import TREE, asymgen
 from tests.packages.built import DATE, MAINTAINER, of_case, unpacked
@@ -96,10 +99,41 @@ def test_what_would_be_no_upgrade_is_not_built(form: str, last: str, lower: str,
     options = ("--previous", first.deb, "--version", lower, "--format", form)
     code, _, error = run(*snapshots("two-subnets"), *options, output=tmp_path / "2")
     assert code == 2
-    assert f"version {lower} is lower than {last}, that of --previous: as a .{form} it would be no upgrade" in error
+    assert (
+        f"version {lower} is not higher than {last}, that of --previous: as a .{form} it would be no upgrade" in error
+    )
     assert not list((tmp_path / "2").glob("*"))
     options = ("--previous", first.deb, "--version", f"{last}.1", "--format", form)
     assert run(*snapshots("two-subnets"), *options, output=tmp_path / "3")[0] == 0
+
+
+@pytest.mark.parametrize(("form", "same"), [("deb", "1.00"), ("rpm", "1.0+")])
+def test_what_is_written_otherwise_may_be_the_same_version(form: str, same: str, tmp_path: Path) -> None:
+    first = of_case("two-subnets", "sysv", tmp_path / "1", "--version", "1.0")
+    options = ("--previous", first.deb, "--version", same, "--format", form)
+    code, _, error = run(*snapshots("two-subnets"), *options, output=tmp_path / "2")
+    assert (code, f"version {same} is not higher than 1.0" in error) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("form", "program", "text"),
+    [
+        ("deb", "", ""),
+        ("rpm", "", ""),
+        ("deb", "dpkg", "exit 2"),
+        ("rpm", "rpm", "exit 1"),
+        ("rpm", "rpm", 'echo "$2"'),
+    ],
+)
+def test_where_nobody_can_compare_versions_nothing_is_refused(
+    form: str, program: str, text: str, tmp_path: Path
+) -> None:
+    """Without dpkg and rpm (nfpm builds there), with one that fails, and with an rpm that has no Lua."""
+    if program:
+        (tmp_path / program).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / program).chmod(0o755)
+    with patch.object(commands, "_SYSTEM_FOLDERS", ()), patch.dict(os.environ, {"PATH": str(tmp_path)}):
+        assert is_newer(commands.Runner(), form, "1", than="2")
 
 
 def test_a_version_in_a_manifest_is_hostile(tmp_path: Path) -> None:
@@ -111,6 +145,9 @@ def test_a_version_in_a_manifest_is_hostile(tmp_path: Path) -> None:
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": hostile}))
     code, _, error = run(*snapshots("two-subnets"), "--version", "2", "--previous", tree, output=tmp_path / "2")
     assert (code, "version is '1\"))}%(touch" in error) == (6, True)
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "version": "1" * 140_000}))
+    code, _, error = run(*snapshots("two-subnets"), "--version", "2", "--previous", tree, output=tmp_path / "2")
+    assert (code, len(error) < 1000) == (6, True)
     assert not Path("/tmp/asymgen-hostile").exists()
 
 
