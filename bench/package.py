@@ -114,7 +114,7 @@ def _of_many(asymgen: Asymgen, folder: Path, counts: tuple[int, ...], *, rounds:
         )
         ratio = "1" if count == 1 else ratio_words(ratios)
         name = f"{count} host{'s' * (count > 1)}"
-        yield Row(name, in_words(found.median), spread, ratio, is_met(ratios, 0.6 if count >= 500 else None))
+        yield Row(name, in_words(found.median), spread, ratio, is_met(ratios, 0.6 if count == counts[-1] else None))
 
 
 def _snapshots(folder: Path, count: int) -> Iterator[Path]:
