@@ -1,20 +1,21 @@
 """Lists of routes of which most differ in nothing but ``dst``: kept as one object and a set of prefixes. Pure.
 
-A router's ``main`` may have a million routes by a few gateways. They are folded while their JSON is read
-(:mod:`asymgen.json_stream`), so that they never stand in memory one by one (docs/decisions/0024).
+A router's ``main`` may have a million routes by a few gateways, and a host with ten thousand addresses has as many
+routes in ``local``. They are folded while their JSON is read (:mod:`asymgen.json_stream`), so that they never stand in
+memory one by one (docs/decisions/0024).
 """
 
 from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
 from typing import Any
 
 from asymgen.iproute2 import network_word
-from asymgen.model import TABLE_MAIN, Family
+from asymgen.model import TABLE_LOCAL, TABLE_MAIN, Family
 from asymgen.prefix_set import STORED_BITS, PrefixSet
 from asymgen.records import record
 
@@ -24,6 +25,7 @@ FEWEST = 256
 _MOST_SHAPES = 64
 _FOLDABLE = {"type", "dst", "table", "gateway", "dev", "protocol", "scope", "metric", "flags", "pref", "prefsrc"}
 _MAIN = ("main", "254", TABLE_MAIN)
+_LOCAL = ("local", "255", TABLE_LOCAL)
 _DESTINATION = re.compile(r'"dst"[ \t\n\r]*:[ \t\n\r]*"')
 NO_SPACE = re.compile(r"[^ \t\n\r]")
 """What JSON does not take for white space."""
@@ -56,15 +58,24 @@ class FoldedObjects:
         return FoldedObjects(tuple((index, change(entry)) for index, entry in self.entries), runs)
 
     def unfolded(self) -> Iterator[Any]:
-        """Each object; those of the runs stand together, in the order of their addresses as the kernel lists them,
-        where the first of them stood."""
-        first = min(run.index for run in self.runs)
-        yield from (entry for index, entry in self.entries if index < first)
-        numbered = (zip(run.networks.numbers(), repeat(place)) for place, run in enumerate(self.runs))
-        for (start, length), place in heapq.merge(*numbered):
-            run = self.runs[place]
-            yield {**run.entry, "dst": network_word(run.networks.network(start, length))}
-        yield from (entry for index, entry in self.entries if index > first)
+        """Each object; those of one table's runs stand together, in the order of their addresses as the kernel lists
+        them, where the first of them stood."""
+        tables: dict[bool, list[Run]] = {}
+        for run in sorted(self.runs, key=lambda run: run.index):
+            tables.setdefault(_is_local(run.entry), []).append(run)
+        written = -1
+        for runs in tables.values():
+            yield from (entry for index, entry in self.entries if written < index < runs[0].index)
+            yield from _merged(runs)
+            written = runs[0].index
+        yield from (entry for index, entry in self.entries if written < index)
+
+
+def _merged(runs: Sequence[Run]) -> Iterator[Entry]:
+    numbered = (zip(run.networks.numbers(), repeat(place)) for place, run in enumerate(runs))
+    for (start, length), place in heapq.merge(*numbered):
+        run = runs[place]
+        yield {**run.entry, "dst": network_word(run.networks.network(start, length))}
 
 
 def unfolded(snapshot: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,24 +117,50 @@ def _destination_reader(family: Family) -> Callable[[str], tuple[int, int] | Non
     return read
 
 
+class _Ascent:
+    """The prefixes of one table that were folded: each behind all before it, so that none is there twice."""
+
+    def __init__(self) -> None:
+        self._last = -1
+        self._lengths_at_last: set[int] = set()
+
+    def takes(self, start: int, length: int) -> bool:
+        """Whether the prefix goes on from the last one, which it then is."""
+        if start < self._last or (start == self._last and length in self._lengths_at_last):
+            return False
+        if start > self._last:
+            self._last, self._lengths_at_last = start, set()
+        self._lengths_at_last.add(length)
+        return True
+
+
 class _Shape:
     """An object's text around its destination; what both enclose, is the same object with another destination."""
 
-    def __init__(self, before: str, after: str, entry: Entry) -> None:
+    def __init__(self, before: str, after: str, entry: Entry, ascent: _Ascent) -> None:
         self.before = before
         self.after_with_comma = f"{after},"
         self.entry = entry
+        self.ascent = ascent
         self.seen = 0
         self.run: Run | None = None
 
 
-def _is_foldable(value: Any) -> bool:
-    """Whether this is a plain route of ``main`` by one gateway."""
-    if not isinstance(value, dict) or not value.keys() <= _FOLDABLE:
+def _is_local(entry: Entry) -> bool:
+    return entry.get("type") == "local"
+
+
+def _is_foldable(value: Any, family: Family) -> bool:
+    """Whether this is a plain route of ``main`` by one gateway, or of ``local`` to an own address: IPv4's, as those of
+    IPv6 are longer than what a PrefixSet stores."""
+    if not isinstance(value, dict) or not value.keys() <= _FOLDABLE or not isinstance(value.get("dst"), str):
         return False
-    in_main = value.get("type", "unicast") == "unicast" and value.get("table", "main") in _MAIN
-    by_gateway = isinstance(value.get("dst"), str) and isinstance(value.get("gateway"), str)
-    return in_main and by_gateway and all(map(_is_flat, value.values()))
+    if _is_local(value):
+        is_plain = value.get("table") in _LOCAL and "gateway" not in value and family is Family.IPV4
+    else:
+        in_main = value.get("type", "unicast") == "unicast" and value.get("table", "main") in _MAIN
+        is_plain = in_main and isinstance(value.get("gateway"), str)
+    return is_plain and all(map(_is_flat, value.values()))
 
 
 def _is_flat(value: Any) -> bool:
@@ -144,8 +181,8 @@ class Folding:
         self._active: dict[str, list[_Shape]] = {}
         self._read: Callable[[str], tuple[int, int] | None] = lambda _: None
         self._single: Any = None
-        self._last = -1
-        self._lengths_at_last: set[int] = set()
+        self._ascents = {False: _Ascent(), True: _Ascent()}
+        """By whether the table is ``local``: the kernel lists one table behind the other."""
 
     def take_known(self, held: str, at: int) -> int:
         """Where what cannot be folded starts: objects from ``at`` on, each with the comma behind it, are taken while
@@ -182,7 +219,7 @@ class Folding:
     def _shape(self, value: Any, source: str) -> _Shape | None:
         """The shape of a route by a gateway in ``main``; None for any other object."""
         found = _DESTINATION.search(source)
-        if found is None or not _is_foldable(value):
+        if found is None or not _is_foldable(value, self._family):
             return None
         destination = value["dst"]
         before, after = source[: found.end()], source[found.end() + len(destination) :]
@@ -190,7 +227,8 @@ class Folding:
             return None
         if len(self._shapes) == _MOST_SHAPES and (before, after) not in self._shapes:
             return None
-        shape = self._shapes.setdefault((before, after), _Shape(before, after, value))
+        ascent = self._ascents[_is_local(value)]
+        shape = self._shapes.setdefault((before, after), _Shape(before, after, value, ascent))
         shape.seen += 1
         if shape.seen == FEWEST + 1:
             self._read = _destination_reader(self._family)
@@ -198,20 +236,14 @@ class Folding:
         return shape
 
     def _fold(self, shape: _Shape, destination: str) -> bool:
-        """Put ``destination`` into the shape's run, if it is greater than all before (so that none is there twice),
-        and no other route to it was listed just before (the kernel lists them together, and their order matters)."""
+        """Put ``destination`` into the shape's run, if it is behind all before in its table, and no other route to it
+        was listed just before (the kernel lists them together, and their order matters)."""
         prefix = self._read(destination)
-        if prefix is None or destination == self._single:
+        if prefix is None or destination == self._single or not shape.ascent.takes(*prefix):
             return False
-        start, length = prefix
-        if start < self._last or (start == self._last and length in self._lengths_at_last):
-            return False
-        if start > self._last:
-            self._last, self._lengths_at_last = start, set()
-        self._lengths_at_last.add(length)
         if shape.run is None:
             shape.run = Run(self._count, shape.entry, PrefixSet(self._family.value))
-        shape.run.networks.append(start, length)
+        shape.run.networks.append(*prefix)
         self._count += 1
         return True
 

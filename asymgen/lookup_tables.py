@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv6Address
 
 from asymgen.lookup_answers import LOOPBACK, Packet
-from asymgen.model import TABLE_MAIN, Address, BulkRoutes, Family, Link, NextHop, Route, RouteType, prefix_of
+from asymgen.model import Address, BulkRoutes, Family, Link, NextHop, Route, RouteType, prefix_of
 from asymgen.records import record
 from asymgen.source_address import ipv4_source
 
@@ -111,9 +111,9 @@ class Tables:
         for route in routes:
             grouped[route.family, route.table].append(route)
         for one in bulk:
-            grouped.setdefault((one.sample.family, TABLE_MAIN), [])
+            grouped.setdefault((one.sample.family, one.sample.table), [])
         self._tables = {
-            (family, table): _Table(family, members, bulk if table == TABLE_MAIN else ())
+            (family, table): _Table(family, members, [one for one in bulk if one.sample.table == table])
             for (family, table), members in grouped.items()
         }
 

@@ -158,8 +158,9 @@ class Route:
 
 @record
 class BulkRoutes:
-    """Unicast routes of ``main`` with one leg by a gateway, no TOS, not ours; none is a default, link-local or
-    multicast, and no other route of ``main`` has one of their destinations. ``sample`` is one of them."""
+    """Unicast routes of ``main`` with one leg by a gateway, or routes of ``local`` to addresses of IPv4; no TOS, not
+    ours; none is a default, link-local or multicast, and no other route of their table has one of their destinations.
+    ``sample`` is one of them."""
 
     sample: Route
     networks: PrefixSet

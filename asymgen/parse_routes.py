@@ -10,7 +10,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from asymgen.folded_routes import FoldedObjects
-from asymgen.model import PROTOCOL, TABLE_MAIN, Address, BulkRoutes, Family, Network, NextHop, Route, RouteType
+from asymgen.model import (
+    PROTOCOL,
+    TABLE_LOCAL,
+    TABLE_MAIN,
+    Address,
+    BulkRoutes,
+    Family,
+    Network,
+    NextHop,
+    Route,
+    RouteType,
+)
 from asymgen.parse_fields import (
     MISSING,
     MalformedError,
@@ -70,17 +81,21 @@ def parse_routes(
 
 
 def _apart(single: tuple[Route, ...], found: Iterable[BulkRoutes]) -> Routes:
-    """What is no bulk after all becomes single: what is not in ``main`` or ours, and networks that another route of
-    ``main`` leads to as well (which the kernel lists behind it)."""
-    elsewhere = {route.destination for route in single if route.table == TABLE_MAIN}
+    """What is no bulk after all becomes single: what is in another table than its kind belongs to or ours, and networks
+    that another route of the table leads to as well (which the kernel lists behind it)."""
+    elsewhere: dict[int, set[Network]] = {TABLE_MAIN: set(), TABLE_LOCAL: set()}
+    for route in single:
+        if route.table in elsewhere:
+            elsewhere[route.table].add(route.destination)
     bulk: list[BulkRoutes] = []
     more: list[Route] = []
     for routes in found:
-        hops = routes.sample.nexthops
-        if routes.sample.table != TABLE_MAIN or routes.sample.protocol == PROTOCOL or hops[0].interface is None:
+        sample = routes.sample
+        table = TABLE_LOCAL if sample.type is RouteType.LOCAL else TABLE_MAIN
+        if sample.table != table or sample.protocol == PROTOCOL or not sample.interfaces:
             more += routes.routes()
             continue
-        shared = {network for network in elsewhere if network in routes.networks}
+        shared = {network for network in elsewhere[table] if network in routes.networks}
         more += map(routes.to, sorted(shared))
         bulk.append(BulkRoutes(routes.sample, routes.networks.without(shared)) if shared else routes)
     return Routes((*more, *single), tuple(bulk))

@@ -128,7 +128,7 @@ def _main_networks(host: Host, active: frozenset[Family]) -> tuple[Route, ...]:
 
 
 def _bulk(host: Host, active: frozenset[Family]) -> tuple[BulkRoutes, ...]:
-    return tuple(bulk for bulk in host.bulk if bulk.sample.family in active)
+    return tuple(bulk for bulk in host.bulk if bulk.sample.table == TABLE_MAIN and bulk.sample.family in active)
 
 
 def _notes(host: Host, working: Sequence[Uplink], choices: Choices, *, forwards: bool) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 
 from asymgen.folded_routes import FEWEST, FoldedObjects, unfolded
 from asymgen.json_stream import read_snapshot
-from asymgen.lookup import Packet, before
-from asymgen.model import Family, Host
+from asymgen.lookup import Kind, Packet, before
+from asymgen.model import TABLE_LOCAL, Family, Host
 from asymgen.parse import parse_host
 from asymgen.snapshot_script import snapshot_script
 from tests.namespaces import Namespace, namespace
@@ -135,6 +135,34 @@ def test_model_and_kernel_agree(net: Namespace, host: Host, destination: str) ->
     assert [(way.interface, None if way.gateway is None else str(way.gateway)) for way in answer.ways] == [
         (told["dev"], told.get("gateway"))
     ]
+
+
+def test_the_kernel_s_routes_to_own_addresses_are_answered_as_the_kernel_does() -> None:
+    """Hundreds of addresses on one link, among them one that another link has as well."""
+    own = [f"10.0.{number // 200}.{number % 200 + 20}" for number in range(2 * FEWEST)]
+    with namespace("agown") as made:
+        made.batch(LINKS + "".join(f"addr add {address}/16 dev lan0\n" for address in own))
+        made.batch(f"addr add {own[-3]}/32 dev eth0\n")
+        text = made.run(sys.executable, "-m", "asymgen", "snapshot").stdout
+        printed = made.json("-d", "-4", "route", "show", "table", "all")
+        asked = [
+            (source, made.route_get(4, "45.45.45.45", source)) for source in (own[0], own[-3], own[-1], "10.0.9.9")
+        ]
+        types = [(address, made.route_get(4, address)) for address in (own[0], own[-3], own[-1], "10.0.9.9")]
+    found = read_snapshot([text])
+    assert in_order(unfolded(found)["routes4"]) == in_order(printed)
+    host = parse_host(found)
+    assert [bulk.sample.table for bulk in host.bulk] == [TABLE_LOCAL]
+    today = before(host)
+    for source, told in asked:
+        answer = today.lookup(
+            Packet(Family.IPV4, ipaddress.ip_address("45.45.45.45"), source=ipaddress.ip_address(source))
+        )
+        assert [way.interface for way in answer.ways] == ([] if told is None else [told["dev"]])
+    for address, told in types:
+        assert told is not None
+        kind = today.lookup(Packet(Family.IPV4, ipaddress.ip_address(address))).kind
+        assert kind is Kind(told.get("type", "unicast"))
 
 
 def peak(net: Namespace, *command: str) -> int:

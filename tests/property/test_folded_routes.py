@@ -46,6 +46,21 @@ NETWORKS = {
         "2600::/12", "2600:4545::/32", "2000::/3", "fd00:1:0:1::/64", "fd00::/16",
     ),
 }  # fmt: skip
+OWN = {
+    4: (
+        "192.0.2.10",
+        "192.0.2.11",
+        "192.0.2.12",
+        "198.51.100.10",
+        "198.18.0.0/24",
+        "198.18.0.0",
+        "198.18.0.9",
+        "127.0.0.1",
+    ),
+    6: ("2001:db8:0:1::10", "2001:db8:0:1::11", "2001:db8:0:2::10", "fd00:7::/64"),
+}
+"""What ``local`` may hold: addresses that an interface has, and others that are taken for the host's own."""
+
 CAPABILITIES = (
     Capabilities(),
     Capabilities(suppress_ifgroup=False),
@@ -67,7 +82,8 @@ def neighbour(interface: str, version: int, host: int) -> str:
 
 @st.composite
 def listed_routes(draw: st.DrawFn, version: int) -> list[dict[str, Any]]:
-    """Routes by a gateway as the kernel lists them, some networks by two ways; before them devices and defaults."""
+    """Routes by a gateway as the kernel lists them, some networks by two ways; before them devices and defaults, behind
+    them those of ``local``."""
     ways = st.tuples(st.sampled_from(tuple(INTERFACES)), st.integers(1, 3), st.sampled_from((0, 20)))
     chosen = draw(st.dictionaries(st.sampled_from(NETWORKS[version]), st.lists(ways, min_size=1, max_size=2)))
     routes: list[dict[str, Any]] = [
@@ -87,7 +103,20 @@ def listed_routes(draw: st.DrawFn, version: int) -> list[dict[str, Any]]:
                 routes.append({"dst": text, "gateway": gateway, "dev": interface, "protocol": "zebra", **more})
     if draw(st.booleans()):
         routes.append({"type": "unreachable", "dst": draw(st.sampled_from(NETWORKS[version])), "metric": 4000})
-    return routes
+    return [*routes, *draw(own_routes(version))]
+
+
+@st.composite
+def own_routes(draw: st.DrawFn, version: int) -> list[dict[str, Any]]:
+    """As the kernel makes them for addresses, some for an address of two interfaces; one of another type between."""
+    holders = st.lists(st.sampled_from(("eth0", "eth1", "lan0")), min_size=1, max_size=2, unique=True)
+    chosen = draw(st.dictionaries(st.sampled_from(OWN[version]), holders))
+    other = draw(st.sampled_from(("local", "local", "broadcast", "anycast")))
+    return [
+        {"type": "local" if at else other, "dst": text, "dev": interface, "table": "local", "protocol": "kernel"}
+        for at, text in enumerate(sorted(chosen, key=lambda text: int(ipaddress.ip_network(text)[0])))
+        for interface in chosen[text]
+    ]
 
 
 @st.composite
@@ -125,7 +154,13 @@ def destinations(version: int) -> list[Address]:
     """One inside of each network, and their neighbours."""
     networks = [ipaddress.ip_network(text) for text in NETWORKS[version]]
     inside = [network[min(5, network.num_addresses - 1)] for network in networks]
-    return [*inside, *(address + (1 << 9) for address in inside), ipaddress.ip_address(neighbour("eth1", version, 7))]
+    own = [ipaddress.ip_network(text)[0] for text in OWN[version]]
+    return [
+        *inside,
+        *(address + (1 << 9) for address in inside),
+        *own,
+        ipaddress.ip_address(neighbour("eth1", version, 7)),
+    ]
 
 
 def answers(host: Host, made: Plan, state: KernelState) -> Iterator[object]:
@@ -133,9 +168,10 @@ def answers(host: Host, made: Plan, state: KernelState) -> Iterator[object]:
     today, planned = before(host), after(host, state)
     for uplink in made.uplinks:
         promise = Promise(made, uplink.family)
+        sources = (uplink.addresses[0].address, ipaddress.ip_network(OWN[uplink.family][-2])[0])
         for destination in destinations(uplink.family):
-            packet = Packet(uplink.family, destination, source=uplink.addresses[0].address)
-            found = [routing.lookup(packet).outcomes for routing in (today, planned)]
+            packets = [Packet(uplink.family, destination, source=source) for source in (*sources, None)]
+            found = [routing.lookup(packet).outcomes for routing in (today, planned) for packet in packets]
             asked = [[(one.kind, one.hop, one.source) for one in outcomes] for outcomes in found]
             yield uplink.interface, destination, promise.ways(uplink, destination), asked
 
@@ -170,12 +206,54 @@ def test_unfolded_is_what_was_read(text: str, size: int) -> None:
     assert without_order(json.loads("".join(snapshot_to_json(found)))) == without_order(json.loads(text))
 
 
+PLAIN = [{"dst": f"10.{at}.0.0/16", "gateway": "192.0.2.1", "dev": "eth0"} for at in range(9)]
+LOCAL = [{"type": "local", "dst": f"10.0.0.{at}", "dev": "eth0", "table": "local"} for at in range(7)]
+
+
 def test_something_is_folded() -> None:
-    """Or the properties above would prove nothing."""
-    plain = [{"dst": f"10.{at}.0.0/16", "gateway": "192.0.2.1", "dev": "eth0"} for at in range(9)]
-    found = read_list([json.dumps(plain)], Family.IPV4)
+    """Or the properties above would prove nothing. Each table begins anew."""
+    found = read_list([json.dumps(PLAIN + LOCAL)], Family.IPV4)
     assert isinstance(found, FoldedObjects)
-    assert [len(run.networks) for run in found.runs] == [9]
+    assert [len(run.networks) for run in found.runs] == [9, 7]
+
+
+def test_tables_stay_apart_where_they_are_unfolded() -> None:
+    between = {"dst": "10.99.0.0/16", "dev": "eth0"}
+    found = read_list([json.dumps([*PLAIN, between, *LOCAL])], Family.IPV4)
+    assert isinstance(found, FoldedObjects)
+    assert list(found.unfolded()) == [*PLAIN, between, *LOCAL]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"gateway": "192.0.2.1"},
+        {"table": "main"},
+        {"table": 77},
+        {"type": "broadcast"},
+        {"dst": "169.254.0.1"},
+        {"tos": 8},
+    ],
+)
+def test_of_local_only_plain_addresses_are_folded(changed: dict[str, Any]) -> None:
+    assert isinstance(read_list([json.dumps([{**LOCAL[1], **changed}])], Family.IPV4), list)
+
+
+def test_what_an_administrator_calls_main_or_local_is_no_bulk() -> None:
+    """rt_tables may give these names to other tables."""
+    plain = [{**route, "table": "main"} for route in PLAIN]
+    folded = read_list([json.dumps(plain + LOCAL)], Family.IPV4)
+    host = parse_host({**BARE, "routes4": folded, "rt_tables": {"77": "local", "78": "main"}})
+    assert host.bulk == ()
+    assert [route.table for route in host.routes] == [78] * len(PLAIN) + [77] * len(LOCAL)
+
+
+def test_an_address_of_two_interfaces_is_answered_by_the_first() -> None:
+    """In the kernel's order: the second one's route is no part of a run, and the first one's none any more."""
+    second = {**LOCAL[3], "dev": "eth1"}
+    host = parsed_as_list(*LOCAL[:4], second, *LOCAL[4:])
+    assert [len(bulk.networks) for bulk in host.bulk] == [6]
+    assert [route.interfaces for route in host.routes] == [("eth0",), ("eth1",)]
 
 
 values = st.recursive(
@@ -185,7 +263,9 @@ values = st.recursive(
 )
 routish = st.dictionaries(
     st.sampled_from(("dst", "gateway", "dev", "type", "flags", "metric", "table")),
-    st.sampled_from(('10.0.0.0/8"', "10.1.0.0/16", "1.2.3.4", "unicast", "main", 0, '"dst":"', "x\\", "ü\ud800"))
+    st.sampled_from(
+        ('10.0.0.0/8"', "10.1.0.0/16", "1.2.3.4", "unicast", "main", "local", 0, '"dst":"', "x\\", "ü\ud800")
+    )
     | values,
 )
 
