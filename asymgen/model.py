@@ -290,7 +290,7 @@ class Link:
     @cached_property
     def _usable_addresses(self) -> Mapping[Family, tuple[InterfaceAddress, ...]]:
         usable = [address for address in self.addresses if address.is_usable]
-        return {family: tuple(address for address in usable if address.family is family) for family in Family}
+        return {family: tuple(each for each in usable if each.address.version == family.value) for family in Family}
 
 
 @record

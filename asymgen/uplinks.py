@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from asymgen.model import (
     PROTOCOL,
@@ -318,7 +319,7 @@ def _split(host: Host, link: Link, ways: list[Way], notes: list[str]) -> Iterato
     """One candidate per gateway's subnet: two routers of one subnet cannot be told apart by source."""
     family = ways[0].family
     prefixes = connected_prefixes(host, link, family)
-    distinct = dict.fromkeys(prefixes.values())
+    distinct = _distinct(prefixes.values())
     by_subnet: dict[Network | None, Way] = {}
     for way in ways:
         subnet = None if way.gateway is None else _holding(distinct, way.gateway)
@@ -329,17 +330,21 @@ def _split(host: Host, link: Link, ways: list[Way], notes: list[str]) -> Iterato
     managed = host.managers.interfaces.get(link.name)
     by_manager = managed is not None and family in managed.dynamic
     members: dict[Network | None, list[InterfaceAddress]] = {}
-    for address in link.usable_addresses(family):
-        prefix = prefixes[address.address]
-        members.setdefault(prefix if prefix in by_subnet else rest, []).append(address)
+    for prefix, neighbours in groupby(link.usable_addresses(family), lambda address: prefixes[address.address]):
+        members.setdefault(prefix if prefix in by_subnet else rest, []).extend(neighbours)
     for subnet, way in by_subnet.items():
         mine = tuple(members.get(subnet, ()))
         if not mine:
             notes.append(f"{link.name}: no address belongs to gateway {way.gateway}; not used")
             continue
         dynamic = way.dynamic or by_manager or any(address.dynamic for address in mine)
-        own = tuple(dict.fromkeys(prefixes[address.address] for address in mine))
+        own = _distinct(prefixes[address.address] for address in mine)
         yield Candidate(replace(way, dynamic=dynamic), mine, own)
+
+
+def _distinct(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """Each once, in their order: of ten thousand addresses in a row in one network it is looked up once."""
+    return tuple(dict.fromkeys(network for network, _ in groupby(networks)))
 
 
 def _holding(networks: Iterable[Network], address: Address) -> Network | None:
