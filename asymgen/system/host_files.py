@@ -10,6 +10,9 @@ _MOST_LINKS = 20
 _AT_ONCE = 1 << 12
 """What /proc/sys has to say is shorter than this; 64 KB took more than twice as long for it (tried)."""
 
+_SETTINGS = "/proc/sys/"
+"""What lies here comes whole by the first read; another one, to see that nothing follows, took a sixth of the time."""
+
 
 class HostFiles:
     """Reads what lies below ``root``. Paths are as on the host: ``/etc/os-release``.
@@ -18,7 +21,7 @@ class HostFiles:
     """
 
     def __init__(self, root: Path) -> None:
-        # Text and not a Path: a host with a thousand interfaces has eleven thousand settings to be read.
+        # Text and not a Path: a host with a thousand interfaces has ten thousand settings to be read.
         self._root = str(root).rstrip("/")
         self._unreadable: dict[str, str] = {}
 
@@ -100,6 +103,9 @@ def _content(path: str) -> bytes:
     """By the system calls alone, which takes half of the time of open()."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return b"".join(iter(lambda: os.read(descriptor, _AT_ONCE), b""))
+        first = os.read(descriptor, _AT_ONCE)
+        if not first or path.startswith(_SETTINGS):
+            return first
+        return first + b"".join(iter(lambda: os.read(descriptor, _AT_ONCE), b""))
     finally:
         os.close(descriptor)

@@ -15,8 +15,9 @@ PER_INTERFACE = {
         "forwarding", "rp_filter", "arp_filter", "arp_ignore", "arp_announce", "promote_secondaries",
         "src_valid_mark", "ignore_routes_with_linkdown",
     ),
-    "net/ipv6/conf": ("forwarding", "accept_ra", "ignore_routes_with_linkdown"),
+    "net/ipv6/conf": ("forwarding", "ignore_routes_with_linkdown"),
 }  # fmt: skip
+"""Only what somebody asks for: the kernel makes each of these files up anew, for each of a thousand interfaces."""
 
 
 def read_sysctls(files: HostFiles, interfaces: Iterable[str]) -> dict[str, str]:

@@ -327,7 +327,7 @@ def test_sysctls_are_those_of_the_namespace(host: Host) -> None:
     assert host.sysctls["net/ipv4/conf/left0/arp_filter"] == "1"
     assert host.sysctls["net/ipv4/conf/right0/arp_filter"] == "0"
     assert host.sysctls["net/ipv4/ip_forward"] == "0"
-    assert "net/ipv6/conf/left0/accept_ra" in host.sysctls
+    assert host.sysctls["net/ipv6/conf/left0/forwarding"] == "0"
 
 
 def test_names_of_tables_and_groups_are_the_files_below_root(busy: Namespace, tmp_path: Path) -> None:
