@@ -574,3 +574,9 @@ def test_sections_are_not_merged() -> None:
 def test_addresses_in() -> None:
     words = ("192.0.2.1", "_dhcp4", "none", "::", "fe80::1%eth0", "", "192.0.2.1", "192.0.2.2")
     assert addresses_in(*words) == ("192.0.2.1", "192.0.2.2")
+
+
+def test_a_file_of_any_length_is_read_whole(tmp_path: Path) -> None:
+    """Not only what comes by the first read, as below /proc/sys."""
+    text = "".join(f"# {number}\n" for number in range(5000))
+    assert host(tmp_path, {"/etc/network/interfaces": text}).text("/etc/network/interfaces") == text
