@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from io import StringIO
 from pathlib import PurePosixPath
 
@@ -63,7 +64,7 @@ class Action(enum.Enum):
 @record
 class Change:
     """One file: ``before`` None is "not there", ``after`` None "shall not be there". ``backup``: forced,
-    so what is there is kept first. ``diff`` is a unified diff, empty where nothing differs."""
+    so what is there is kept first."""
 
     path: PurePosixPath
     action: Action
@@ -71,7 +72,12 @@ class Change:
     before: FileOnDisk | None
     after: RenderedFile | None
     backup: bool = False
-    diff: str = ""
+
+    @cached_property
+    def diff(self) -> str:
+        """A unified diff, empty where nothing differs. Made when somebody looks at it: only the report for people
+        does."""
+        return "" if self.action is Action.KEEP else _diff(self)
 
 
 @record
@@ -161,7 +167,7 @@ def plan_changes(
     known = () if manifest is None else manifest.files
     made += [_obsolete_change(entry, on_disk[entry.path]) for entry in known if entry.path not in files]
     made = [_forced(change) if force else change for change in made]
-    return Changes(tuple(sorted((_with_diff(change) for change in made), key=lambda change: change.path)), manifest)
+    return Changes(tuple(sorted(made, key=lambda change: change.path)), manifest)
 
 
 def _by_path(wanted: Iterable[RenderedFile]) -> dict[PurePosixPath, RenderedFile]:
@@ -227,10 +233,6 @@ def _forced(change: Change) -> Change:
     return replace(change, action=action, backup=True, why=f"{change.why}; forced, with a backup")
 
 
-def _with_diff(change: Change) -> Change:
-    return change if change.action is Action.KEEP else replace(change, diff=_diff(change))
-
-
 def _diff(change: Change) -> str:
     """A unified diff as git writes it, modes included, so that ``patch -p1`` takes it."""
     before, after = change.before, change.after
@@ -240,7 +242,7 @@ def _diff(change: Change) -> str:
     if before is not None and after is not None and before.mode != after.mode:
         header = f"old mode 10{before.mode:04o}\nnew mode 10{after.mode:04o}\n"
     old = "" if before is None else before.content.decode("utf-8", "surrogateescape")
-    import difflib  # noqa: PLC0415 - most runs show no differences
+    import difflib  # noqa: PLC0415 - most runs show none
 
     body = difflib.unified_diff(
         _lines(old),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from types import GeneratorType
 from typing import Any
 
@@ -111,8 +111,8 @@ def _is_nested(member: Any) -> bool:
 
 def _are_plain_objects(values: Sequence[Any]) -> bool:
     """Whether they are objects that hold something, but nothing that holds something."""
-    if not all(isinstance(value, dict) and value for value in values):
+    if not all(values) or not all(issubclass(kind, dict) for kind in set(map(type, values))):
         return False
-    kinds = {type(member) for value in values for member in value.values()}
+    kinds = set(map(type, chain.from_iterable(value.values() for value in values)))
     suspects = tuple(kind for kind in kinds if issubclass(kind, _CONTAINERS))
     return not suspects or not any(_is_nested(member) for value in values for member in value.values())

@@ -464,6 +464,12 @@ class Uplink:
     grouped: bool = True
     dynamic: bool = False
 
+    # Each script and the report name all of them, and there may be ten thousand.
+    @cached_property
+    def address_texts(self) -> tuple[str, ...]:
+        """``addresses`` in words, without their lengths."""
+        return tuple(str(each.address) for each in self.addresses)
+
 
 @record
 class Other:

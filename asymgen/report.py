@@ -43,7 +43,7 @@ def _uplink_document(uplink: Uplink) -> dict[str, Any]:
     return {
         "interface": uplink.interface,
         "family": uplink.family.value,
-        "addresses": [f"{address.address}/{address.prefixlength}" for address in uplink.addresses],
+        "addresses": [f"{text}/{each.prefixlength}" for each, text in zip(uplink.addresses, uplink.address_texts)],
         "gateway": None if uplink.gateway is None else str(uplink.gateway),
         "gateway_source": uplink.gateway_source,
         "table": uplink.table,

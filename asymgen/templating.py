@@ -24,15 +24,19 @@ _NETWORKD_HINT = "rename the interface, leave it out with --exclude, or name ano
 
 def sh(text: str) -> str:
     """``text`` as one word of a POSIX shell."""
+    _refuse_breaks(text)
+    return shlex.quote(text)
+
+
+def _refuse_breaks(text: str) -> None:
     if "\0" in text or "\n" in text:
         raise UnsupportedError(f"a shell script cannot carry {text!r}: NUL or a line break inside")
-    return shlex.quote(text)
 
 
 def sh_lines(lines: Iterable[str]) -> str:
     """``lines`` as one quoted word of a POSIX shell, each on a line of its own as it is, but for single quotes."""
     for line in lines:
-        sh(line)
+        _refuse_breaks(line)
     text = "\n".join(["", *lines, ""])
     return "'" + text.replace("'", "'\\''") + "'"
 

@@ -140,9 +140,9 @@ def _question_commands(uplink: Uplink) -> Iterable[str]:
 
 
 def _lasting(uplink: Uplink) -> Iterable[str]:
-    for each in uplink.addresses:
+    for each, text in zip(uplink.addresses, uplink.address_texts):
         if not (each.temporary or each.tentative or each.deprecated or each.expired):
-            yield str(each.address)
+            yield text
 
 
 def _right_answer(uplink: Uplink) -> str:

@@ -23,6 +23,8 @@ def test_sh_gives_the_shell_back_the_same_word(text: str) -> None:
 def test_sh_refuses_what_no_word_can_hold(text: str) -> None:
     with pytest.raises(UnsupportedError, match="cannot carry"):
         templating.sh(text)
+    with pytest.raises(UnsupportedError, match="cannot carry"):
+        templating.sh_lines(["a", text])
 
 
 @given(st.text(max_size=60))
