@@ -56,7 +56,7 @@ _Steps = Optional[list[Step]]
 class RoutingState:
     """Rules, routes and links of one moment, indexed for many questions.
 
-    ``rules`` and ``routes`` stand in the kernel's order; ``bulk`` are further routes of ``main``;
+    ``rules`` and ``routes`` stand in the kernel's order; ``bulk`` are further routes;
     ``sysctls`` are in the slash form; ``kernel`` is ``uname -r`` ("" is taken for a current one).
     """
 
