@@ -15,7 +15,7 @@ from asymgen.system.package_builder import NATIVE, NFPM, RPM_DEFINES, nfpm_progr
 from bench.measure import Figure, Samples, command, take_turns
 from bench.planning import SNAPSHOT
 from bench.programs import Asymgen
-from bench.report import Row, Table, against, in_words, is_met, ratio_words
+from bench.report import Row, Table, against, in_words, is_met, ratio_words, spread_words
 
 DATE = {"SOURCE_DATE_EPOCH": "1700000000", "TZ": "UTC"}
 MANY = (1, 10, 100, 500)
@@ -109,12 +109,15 @@ def _of_many(asymgen: Asymgen, folder: Path, counts: tuple[int, ...], *, rounds:
         shutil.rmtree(output)
         single = single or found
         ratios = Samples(tuple(value / (count * single.median) for value in found.values))
-        spread = (
-            f"{in_words(found.quartiles[0])} to {in_words(found.quartiles[1])}" if len(found.values) > 1 else "once"
-        )
         ratio = "1" if count == 1 else ratio_words(ratios)
         name = f"{count} host{'s' * (count > 1)}"
-        yield Row(name, in_words(found.median), spread, ratio, is_met(ratios, 0.6 if count == counts[-1] else None))
+        yield Row(
+            name,
+            in_words(found.median),
+            spread_words(found),
+            ratio,
+            is_met(ratios, 0.6 if count == counts[-1] else None),
+        )
 
 
 def _snapshots(folder: Path, count: int) -> Iterator[Path]:

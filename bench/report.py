@@ -36,11 +36,10 @@ def against(
 ) -> Iterator[Row]:
     """A row for each contender's seconds, with its ratio to ``base``, round by round. ``at_most`` are the aims."""
     for name, samples in found.items():
-        first, third = samples.quartiles
-        spread = f"{in_words(first)} to {in_words(third)}"
         ratios = samples.over(found[base])
         ratio = "1" if name == base else ratio_words(ratios)
-        yield Row(f"{prefix}{name}", in_words(samples.median), spread, ratio, is_met(ratios, (at_most or {}).get(name)))
+        met = is_met(ratios, (at_most or {}).get(name))
+        yield Row(f"{prefix}{name}", in_words(samples.median), spread_words(samples), ratio, met)
 
 
 def is_met(ratios: Samples, at_most: float | None) -> bool | None:
@@ -52,6 +51,14 @@ def ratio_words(ratios: Samples) -> str:
     """The median ratio, with its quartiles."""
     first, third = ratios.quartiles
     return f"**{_rounded(ratios.median)}** ({_rounded(first)} to {_rounded(third)})"
+
+
+def spread_words(samples: Samples) -> str:
+    """Between which seconds half of all rounds were."""
+    if len(samples.values) < 2:
+        return "once"
+    first, third = samples.quartiles
+    return f"{in_words(first)} to {in_words(third)}"
 
 
 def in_words(seconds: float) -> str:

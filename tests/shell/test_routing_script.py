@@ -140,6 +140,37 @@ def test_down_asks_the_kernel_and_not_the_event(host: Lab) -> None:
     assert [rule for rule in host.rules(6) if _source_of("eth1", rule)]
 
 
+def test_no_route_is_taken_for_an_address(host: Lab) -> None:
+    """A route of ours is asked for with the addresses, also one that another program put into main by our number."""
+    assert host.run("start").returncode == 0
+    host.namespace.ip("-4", "address", "flush", "dev", "eth1")
+    for route in (("203.0.113.0/24", "dev", "eth1"), ("blackhole", "198.18.0.0/15")):
+        host.namespace.ip("route", "add", *route, "protocol", "97")
+    assert host.run("follow", "eth1").returncode == 0
+    assert not [rule for rule in host.rules(4) if _source_of("eth1", rule)]
+
+
+@pytest.mark.parametrize("name", ["table", "UP", "Error", "dev"])
+def test_names_that_read_like_answers(tmp_path: Path, name: str) -> None:
+    """Its address is seen, and what is left out is known, whatever ip(8) says beside them."""
+    wires = tuple(
+        Wire(name if wire.interface == "eth1" else "eth0", wire.address, wire.gateway) for wire in TWO_SUBNETS
+    )
+    with lab(tmp_path, wires) as built:
+        assert built.run("start").returncode == 0
+        wanted = built.dump()
+        built.namespace.ip("rule", "flush", "protocol", "97")
+        for table in ("1", "2"):
+            built.namespace.ip("route", "flush", "table", table)
+        for each in ("eth0", name):
+            followed = built.run("follow", each)
+            assert (followed.returncode, followed.stderr) == (0, "")
+        assert built.dump() == wanted
+        built.namespace.ip("-4", "address", "flush", "dev", name)
+        assert built.run("follow", name).returncode == 0
+        assert not [rule for rule in built.rules(4) if "from 198.51.100." in rule]
+
+
 def test_leftovers_of_an_earlier_plan_go(host: Lab) -> None:
     """Rules with other priorities (0 too), and routes in tables that only those rules looked up."""
     later = kernel_state(TWO_SUBNETS)
