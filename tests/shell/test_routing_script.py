@@ -150,7 +150,7 @@ def test_no_route_is_taken_for_an_address(host: Lab) -> None:
     assert not [rule for rule in host.rules(4) if _source_of("eth1", rule)]
 
 
-@pytest.mark.parametrize("name", ["table", "UP", "Error", "dev"])
+@pytest.mark.parametrize("name", ["table", "UP", "Error", "dev", "up>"])
 def test_names_that_read_like_answers(tmp_path: Path, name: str) -> None:
     """Its address is seen, and what is left out is known, whatever ip(8) says beside them."""
     wires = tuple(
@@ -166,6 +166,11 @@ def test_names_that_read_like_answers(tmp_path: Path, name: str) -> None:
             followed = built.run("follow", each)
             assert (followed.returncode, followed.stderr) == (0, "")
         assert built.dump() == wanted
+        # A route of main by our number is shown without its table, and ends with the name.
+        built.namespace.ip("route", "add", "203.0.113.0/24", "via", "198.51.100.1", "dev", name, "protocol", "97")
+        built.namespace.ip("link", "set", "dev", "eth0", "group", "0")
+        assert built.run("start").returncode == 0
+        assert built.run("status").returncode == 0
         built.namespace.ip("-4", "address", "flush", "dev", name)
         assert built.run("follow", name).returncode == 0
         assert not [rule for rule in built.rules(4) if "from 198.51.100." in rule]
