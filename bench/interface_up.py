@@ -1,8 +1,8 @@
 """An interface comes up: what each backend's script does then, against ip(8) with the same lines.
 
 The floor is ``ip -batch`` with exactly the lines that the script gave it; the article's way is an ``ip`` process for
-each of them. What no script can do without that asks before and after is a shell and two ``ip``: one that says what is
-there, and one that gets those lines and says it again.
+each of them. What no script can do without that is safe to run twice and in parallel is a shell, a lock and two ``ip``:
+one that says what is there, and one that gets those lines and says it again.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ def batch(lines: dict[str, str]) -> None:
         subprocess.run(["ip", family, "-force", "-batch", "-"], input=text, text=True, check=True)
 
 
-def asked_twice(lines: dict[str, str]) -> None:
-    """The least that asks before and after, whatever it does with the answers."""
+def asked_twice(lines: dict[str, str], lock: Path) -> None:
+    """The least that runs alone, and asks before and after, whatever it does with the answers."""
     asked = f"rule show\nroute show table all proto {PROTOCOL}\n"
-    script = "".join(
+    script = f"exec 9>'{lock}'\nflock -w 30 9\n" + "".join(
         f"ip {family} -batch - >/dev/null <<'END'\n{asked}END\n"
         f"ip {family} -force -batch - >/dev/null <<'END'\n{text}{asked}END\n"
         for family, text in lines.items()
@@ -132,7 +132,7 @@ def measure(addresses: int, backends: Sequence[str], *, rounds: int) -> dict[str
         benches = {name: Bench(Path(folder, name), name) for name in backends}
         lines = next(iter(benches.values())).recorded()
         contenders: dict[str, Figure] = {name: _after(bench.tell) for name, bench in benches.items()}
-        contenders["sh, asking before and after"] = _after(lambda: asked_twice(lines))
+        contenders["sh, a lock, asking before and after"] = _after(lambda: asked_twice(lines, Path(folder, "lock")))
         contenders["ip -batch"] = _after(lambda: batch(lines))
         contenders["an ip for each"] = _after(lambda: one_by_one(lines))
         return take_turns(contenders, rounds=rounds, warm=addresses < 1000)
@@ -154,12 +154,13 @@ def tables(*, quick: bool) -> Iterator[Table]:
         rows += against(found, "ip -batch", prefix=f"{addresses:,}, ", at_most=dict.fromkeys(EVENTS, 1.3))
     yield Table(
         "An interface comes up: rules for 1 to 1,000 addresses",
-        "Rules by address (`--rule-by address`, the worst case: by prefix there are four rules whatever the number of "
-        "addresses), none in the kernel yet. `ip -batch` gets the very lines that the script gives to it to change "
+        "Rules by address (`--rule-by address`, the worst case: by prefix there are four rules whatever the number of"
+        " addresses), none in the kernel yet. `ip -batch` gets the very lines that the script gives to it to change "
         "something. The script also reads what is there before and after, and looks at addresses and device groups: "
-        "that is what the batch alone leaves out. A shell that asks for rules and routes before and after, in one "
-        "family, and reads nothing of it, is the least that such a script can cost. systemd-networkd is not here: "
-        "its rules are files that it reads itself, and nothing of ours runs.",
+        "that is what the batch alone leaves out. A shell that takes a lock and asks for rules and routes before and "
+        "after, in one family, and reads nothing of it, is the least that such a script can cost: it must be safe to "
+        "run twice and in parallel, and success is what the kernel holds. systemd-networkd is not here: its rules are"
+        " files that it reads itself, and nothing of ours runs.",
         "at most 1.3 times `ip -batch`",
         tuple(rows),
     )
