@@ -150,7 +150,7 @@ def tables(*, quick: bool) -> Iterator[Table]:
     """One for each number of addresses."""
     rows: list[Row] = []
     for addresses in (1, 10) if quick else (1, 10, 100, 1000):
-        found = measure(addresses, list(EVENTS), rounds=1 if quick else 5)
+        found = measure(addresses, list(EVENTS), rounds=1 if quick else 9)
         rows += against(found, "ip -batch", prefix=f"{addresses:,}, ", at_most=dict.fromkeys(EVENTS, 1.3))
     yield Table(
         "An interface comes up: rules for 1 to 1,000 addresses",
