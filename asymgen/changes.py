@@ -242,7 +242,7 @@ def _diff(change: Change) -> str:
     if before is not None and after is not None and before.mode != after.mode:
         header = f"old mode 10{before.mode:04o}\nnew mode 10{after.mode:04o}\n"
     old = "" if before is None else before.content.decode("utf-8", "surrogateescape")
-    import difflib  # noqa: PLC0415 - most runs show none
+    import difflib  # noqa: PLC0415 - most runs show no differences
 
     body = difflib.unified_diff(
         _lines(old),

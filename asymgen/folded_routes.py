@@ -217,7 +217,7 @@ class Folding:
         self._single = value.get("dst") if isinstance(value, dict) else None
 
     def _shape(self, value: Any, source: str) -> _Shape | None:
-        """The shape of a route by a gateway in ``main``; None for any other object."""
+        """The shape of a route that can be folded; None for any other object."""
         found = _DESTINATION.search(source)
         if found is None or not _is_foldable(value, self._family):
             return None

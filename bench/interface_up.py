@@ -154,13 +154,13 @@ def tables(*, quick: bool) -> Iterator[Table]:
         rows += against(found, "ip -batch", prefix=f"{addresses:,}, ", at_most=dict.fromkeys(EVENTS, 1.3))
     yield Table(
         "An interface comes up: rules for 1 to 1,000 addresses",
-        "Rules by address (`--rule-by address`, the worst case: by prefix there are four rules whatever the number of"
-        " addresses), none in the kernel yet. `ip -batch` gets the very lines that the script gives to it to change "
+        "Rules by address (`--rule-by address`, the worst case: by prefix there are four rules whatever the number of "
+        "addresses), none in the kernel yet. `ip -batch` gets the very lines that the script gives to it to change "
         "something. The script also reads what is there before and after, and looks at addresses and device groups: "
         "that is what the batch alone leaves out. A shell that takes a lock and asks for rules and routes before and "
         "after, in one family, and reads nothing of it, is the least that such a script can cost: it must be safe to "
-        "run twice and in parallel, and success is what the kernel holds. systemd-networkd is not here: its rules are"
-        " files that it reads itself, and nothing of ours runs.",
+        "run twice and in parallel, and success is what the kernel holds. systemd-networkd is not here: its rules are "
+        "files that it reads itself, and nothing of ours runs.",
         "at most 1.3 times `ip -batch`",
         tuple(rows),
     )

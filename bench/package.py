@@ -111,13 +111,8 @@ def _of_many(asymgen: Asymgen, folder: Path, counts: tuple[int, ...], *, rounds:
         ratios = Samples(tuple(value / (count * single.median) for value in found.values))
         ratio = "1" if count == 1 else ratio_words(ratios)
         name = f"{count} host{'s' * (count > 1)}"
-        yield Row(
-            name,
-            in_words(found.median),
-            spread_words(found),
-            ratio,
-            is_met(ratios, 0.6 if count == counts[-1] else None),
-        )
+        met = is_met(ratios, 0.6 if count == counts[-1] else None)
+        yield Row(name, in_words(found.median), spread_words(found), ratio, met)
 
 
 def _snapshots(folder: Path, count: int) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,29 @@ def test_start_mend_and_stop(host: Lab, kind: Host, shell: tuple[str, ...]) -> N
     assert (again.returncode, host.changing_commands()) == (0, [])
     assert host.run("stop").returncode == 0
     assert host.dump() == before
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_rules_of_other_sources_are_not_touched(tmp_path: Path, shell: tuple[str, ...]) -> None:
+    """Two hundred addresses share priorities; one lost rule is one command."""
+    addresses = [f"198.51.100.{last}" for last in range(20, 220)]
+    state = kernel_state(WIRES, sources=addresses)
+    with lab(tmp_path, TWO_SUBNETS, state=state) as built:
+        built.shell = shell
+        before = built.dump()
+        began = time.monotonic()
+        first = built.run("start")
+        assert (first.returncode, first.stderr) == (0, "")
+        assert time.monotonic() - began < 20
+        assert len([rule for rule in built.rules(4) if "from 198.51.100." in rule]) == 600
+        built.namespace.ip("rule", "del", "pref", "32013", "from", "198.51.100.21")
+        recorder = built.recorder()
+        assert built.run("start", ASYMGEN_IP=recorder).returncode == 0
+        assert [line for line in built.changing_commands() if "batch" not in line and "cache" not in line] == [
+            "rule add pref 32013 from 198.51.100.21 iif lo lookup 2 protocol 97"
+        ]
+        assert built.run("stop").returncode == 0
+        assert built.dump() == before
 
 
 @pytest.mark.parametrize("others", [(), ("32766", "32767")], ids=["none", "two of a protocol"])
